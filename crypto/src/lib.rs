@@ -1,0 +1,1 @@
+//! What Posthouse needs of cryptography, behind its own words.

@@ -1,0 +1,1 @@
+//! The running owners: shards of conversations, the front, connections.

@@ -1,0 +1,3 @@
+//! 6xxx: what the command line reports.
+
+crate::base::code::codes! {}

@@ -1,0 +1,3 @@
+//! 3xxx: what is wrong with a configuration.
+
+crate::base::code::codes! {}

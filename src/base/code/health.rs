@@ -1,0 +1,3 @@
+//! 7xxx: what the checks find.
+
+crate::base::code::codes! {}

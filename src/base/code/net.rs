@@ -1,0 +1,3 @@
+//! 5xxx: listeners, TLS and certificates.
+
+crate::base::code::codes! {}

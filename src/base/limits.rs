@@ -1,0 +1,85 @@
+//! Every limit of the product, with its reason. Queues are bounded in bytes or items here, nowhere else.
+
+/// Longest text of a message, in bytes of UTF-8. A screenful; longer text belongs in a file.
+pub const TEXT_BYTES: usize = 8 * 1024;
+/// Longest name of a person, team, inbox or site, in bytes.
+pub const NAME_BYTES: usize = 128;
+/// Longest URL kept of a visitor's page or referrer, in bytes; the rest is cut off.
+pub const URL_BYTES: usize = 1024;
+/// Longest file name kept of an attachment, in bytes.
+pub const FILE_NAME_BYTES: usize = 255;
+/// Longest comment with a rating, in bytes.
+pub const COMMENT_BYTES: usize = 1024;
+/// Longest typing preview, in bytes: what fits in two lines of the console.
+pub const PREVIEW_BYTES: usize = 400;
+
+/// Longest WebSocket message in either direction: text is 8 KiB, files go by HTTP.
+pub const FRAME_BYTES: usize = 64 * 1024;
+/// Longest journal record body: an entry, its header, and room to grow.
+pub const RECORD_BYTES: usize = 128 * 1024;
+/// Commands of one peer that are not answered yet; past it the peer's socket is not read.
+pub const SUBMITS_IN_FLIGHT: usize = 32;
+/// Bytes waiting for one connection; past it the connection is closed and resumes by cursor.
+pub const OUTBOX_BYTES: usize = 256 * 1024;
+/// Commands waiting for one shard; full means Busy, not memory.
+pub const SHARD_MAILBOX: usize = 1024;
+/// Feeds one connection may follow: an agent's lists and a screenful of open conversations.
+pub const FEEDS_PER_CONNECTION: usize = 64;
+/// Entries a resuming reader is sent one by one; a longer absence gets a snapshot.
+pub const RESUME_ENTRIES: u64 = 1_000;
+/// Entries of one page of history: one read, about 64 KiB.
+pub const PAGE_ENTRIES: usize = 100;
+/// Bytes of one page of history: a page of long texts stays well below the outbox.
+pub const PAGE_BYTES: usize = 64 * 1024;
+/// Entries a snapshot of a conversation carries: what a screen shows.
+pub const SNAPSHOT_ENTRIES: u64 = 50;
+/// Conversations of one list: what an agent scrolls through; the rest comes by page.
+pub const LIST_ROWS: usize = 200;
+
+/// Default and least ping interval of a connection, and how many of them silence may last.
+pub const PING_INTERVAL_MS: u32 = 30_000;
+pub const PING_INTERVAL_LEAST_MS: u32 = 10_000;
+/// The server closes after this many tenths of a ping interval without a frame (2.5 intervals).
+pub const IDLE_TENTHS: u64 = 25;
+/// A peer must say Hello within this time, or an idle socket could hold a place for ever.
+pub const HELLO_MS: u64 = 10_000;
+/// A write that makes no progress for this long closes the connection: the reader has stopped.
+pub const STALLED_WRITE_MS: u64 = 10_000;
+/// An HTTP request head, and each pause of a body, must end within this time (slowloris).
+pub const REQUEST_HEAD_MS: u64 = 10_000;
+/// TLS handshakes at a time: each costs 0.2 ms of one core, the rest wait in the accept queue.
+pub const HANDSHAKES: usize = 128;
+/// A TLS handshake must end within this time.
+pub const HANDSHAKE_MS: u64 = 10_000;
+
+/// A sender may recall a message of theirs within this time.
+pub const RECALL_MS: u64 = 2 * 60 * 1000;
+/// Marks of one reader are journalled at most this often.
+pub const MARK_INTERVAL_MS: u64 = 1_000;
+/// Keys whose time is further from the server's are rate-limited.
+pub const KEY_SKEW_MS: u64 = 24 * 60 * 60 * 1000;
+/// Journal size: a ring of this many segments of this many bytes.
+pub const JOURNAL_SEGMENTS: u32 = 4;
+pub const JOURNAL_SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+/// Entries and bytes of one journal batch: bounds the time of one write and the memory behind it.
+pub const BATCH_ENTRIES: usize = 1024;
+pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Entries waiting for the writer; past it appends are refused with Busy.
+pub const WRITER_QUEUE: usize = 8 * 1024;
+/// redb's page cache; its own default of 1 GiB would not fit a 1 GB board.
+pub const REDB_CACHE_BYTES: usize = 32 * 1024 * 1024;
+/// Database reads at a time, so that history reads leave threads for each other.
+pub const READ_PERMITS: usize = 8;
+
+/// Largest attachment (a setting); an SD card and a phone's uplink set it.
+pub const ATTACHMENT_BYTES: u64 = 20 * 1024 * 1024;
+/// Attachment bytes of one conversation.
+pub const CONVERSATION_BLOB_BYTES: u64 = 500 * 1024 * 1024;
+/// Pixels of an image: a decompression bomb is refused by its header.
+pub const IMAGE_PIXELS: u64 = 50_000_000;
+/// Descriptors kept free for files, the database and the control socket.
+pub const RESERVED_DESCRIPTORS: u64 = 64;
+/// Conversations an agent holds at a time unless the agent's own setting says otherwise.
+pub const AGENT_CAPACITY: u32 = 5;
+/// An assigned conversation that nobody answers goes back to the queue after this time.
+pub const ANSWER_MS: u64 = 3 * 60 * 1000;

@@ -1,0 +1,15 @@
+//! Words every room speaks: ids, time, limits, codes, text, chance. Standard library only.
+
+pub mod chance;
+pub mod code;
+pub mod id;
+pub mod limits;
+pub mod text;
+pub mod time;
+
+pub use id::{
+    AgentId, BlobId, ConversationId, Epoch, Feed, InboxId, Index, MessageKey, Position, TeamId,
+    VisitorId,
+};
+pub use text::{Language, Private, Text};
+pub use time::{Clock, Tick, Wall};

@@ -1,0 +1,1 @@
+//! The parsed configuration: model, load, check, print.

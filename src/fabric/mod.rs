@@ -1,0 +1,1 @@
+//! Where entries get their order. The single variant is `Local`: this machine's journal.

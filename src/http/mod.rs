@@ -1,0 +1,1 @@
+//! Router, WebSocket upgrade, API, assets, metrics.

@@ -1,0 +1,1 @@
+//! The offline manual, Chinese and English.

@@ -1,0 +1,1 @@
+//! Sockets: listen, accept, limits, TLS, certificates.

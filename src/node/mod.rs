@@ -1,0 +1,1 @@
+//! Composition root: builds, supervises and drains everything; the only room that knows all others.

@@ -1,0 +1,6 @@
+//! One connection's protocol, pure: hello, resume, submit, ack, heartbeat, window.
+//! Architecture invariant: no sockets, no clock; bytes of entries pass through unread.
+
+pub mod io;
+
+pub use io::{ClientFrame, Cursor, Effect, Hello, Input, Peer, ServerFrame, Status, Terms};

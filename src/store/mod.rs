@@ -1,0 +1,1 @@
+//! The durable edge: a journal in front of redb; one writer thread.

@@ -1,0 +1,8 @@
+//! Bytes to words and back: the schema, decode, encode.
+//! Architecture invariant: the only room that knows prost.
+
+/// The messages of `posthouse.proto`, generated; `tests/generated.rs` keeps them equal to the schema.
+#[allow(clippy::all, clippy::pedantic, missing_docs)]
+pub mod proto {
+    include!("gen/posthouse.v1.rs");
+}
