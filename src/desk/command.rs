@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::entry::{Content, Entry, Profile, QueueReason, Role, Who};
 use crate::base::code::{self, Code};
-use crate::base::{AgentId, InboxId, Index, MessageKey, Private, TeamId, Wall};
+use crate::base::{AgentId, Feed, InboxId, Index, MessageKey, Position, Private, TeamId, Wall};
 
 /// Who asks, and what the desk must know of them to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,10 +87,30 @@ pub struct Recallable {
     pub full: Index,
 }
 
+/// The feeds an entry belongs to.
+pub type Feeds = SmallVec<[Feed; 6]>;
+
+/// An entry that is not in the log yet, and the feeds it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    pub entry: Entry,
+    pub feeds: Feeds,
+}
+
+/// An entry with its places: what `apply` and the readers of the log get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed<'a> {
+    pub entry: &'a Entry,
+    pub position: Position,
+    /// Index in the conversation's public and full feed; `None` when it is not in that feed.
+    pub public: Option<Index>,
+    pub full: Option<Index>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// One entry, or an opening or transfer and what follows from it; all in one journal batch.
-    Append(SmallVec<[Entry; 2]>),
+    /// An entry, or an opening or transfer and what follows from it; all in one journal batch.
+    Append(Vec<Draft>),
     /// It was done before: the original ack.
     Already { index: Index, at: Wall },
 }

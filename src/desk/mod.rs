@@ -5,7 +5,8 @@ pub mod command;
 pub mod entry;
 
 pub use command::{
-    Actor, Assignee, Command, Decision, Opening, Prior, Recallable, Refusal, Request, TransferTo,
+    Actor, Assignee, Command, Decision, Draft, Feeds, Opening, Placed, Prior, Recallable, Refusal,
+    Request, TransferTo,
 };
 pub use entry::{
     AgentRow, Attachment, Author, Body, Content, Entry, Gone, InboxRow, Profile, QueueReason, Role,
