@@ -373,7 +373,7 @@ pub struct Mark {
     /// The reader.
     #[prost(message, optional, tag = "2")]
     pub reader: ::core::option::Option<Author>,
-    /// Highest index of the reader's feed (public for visitors, full for agents) that reached the device.
+    /// Highest index of the public feed, whoever reads, that reached the device.
     #[prost(uint64, tag = "3")]
     pub delivered: u64,
     /// Highest index that was shown.
@@ -650,6 +650,9 @@ pub struct Delivery {
     /// An encoded Entry.
     #[prost(bytes = "bytes", tag = "3")]
     pub entry: ::prost::bytes::Bytes,
+    /// In a full feed: the entry's index in the public feed; 0 = the visitor does not see it.
+    #[prost(uint64, tag = "4")]
+    pub public_index: u64,
 }
 /// State of a feed at an index, for a reader without a usable place. Its entries follow as deliveries.
 #[derive(Clone, PartialEq, ::prost::Message)]
