@@ -1,0 +1,89 @@
+// Builds target/web/{widget,console} with .gz and .br siblings, prints sizes, fails above the limits.
+// Usage: node build/build.mjs [widget|console]
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { build } from 'vite';
+
+const web = resolve(import.meta.dirname, '..');
+const target = resolve(web, '../../target/web');
+const version = JSON.parse(readFileSync(join(web, 'package.json'), 'utf8')).version;
+const wanted = process.argv[2];
+
+// Limits of DESIGN section 7, in bytes gzipped.
+const WIDGET_BYTES = 15 * 1024;
+const CONSOLE_BYTES = 80 * 1024;
+
+const common = (outDir) => ({
+  configFile: false,
+  root: web,
+  logLevel: 'warn',
+  define: { __VERSION__: JSON.stringify(version) },
+  build: { outDir, emptyOutDir: false, target: 'es2022', copyPublicDir: false },
+});
+
+async function script(entry, format, outDir, name, define = {}) {
+  const config = common(outDir);
+  Object.assign(config.define, define);
+  config.build.rollupOptions = {
+    input: join(web, entry),
+    output: { format, entryFileNames: name, codeSplitting: false },
+  };
+  await build(config);
+}
+
+async function widget() {
+  const out = join(target, 'widget');
+  rmSync(out, { recursive: true, force: true });
+  await script('widget/extra.ts', 'es', out, 'extra-[hash].js');
+  const extra = readdirSync(out).find((name) => name.startsWith('extra-'));
+  await script('widget/main.ts', 'iife', out, 'widget.js', { __EXTRA__: JSON.stringify(extra) });
+  const html = readFileSync(join(web, 'widget/demo.html'));
+  writeFileSync(join(target, 'demo.html'), html);
+  compress(out);
+  limit('widget', WIDGET_BYTES, [join(out, 'widget.js')]);
+}
+
+async function desk() {
+  const out = join(target, 'console');
+  const root = join(web, 'console');
+  rmSync(out, { recursive: true, force: true });
+  const config = { ...common(out), root, base: '/console/' };
+  config.build.copyPublicDir = true;
+  config.build.modulePreload = { polyfill: false };
+  config.build.assetsInlineLimit = 0;
+  await build(config);
+  compress(out);
+  const page = readFileSync(join(out, 'index.html'), 'utf8');
+  const first = [...page.matchAll(/(?:src|href)="\/console\/([^"]+\.(?:js|css))"/g)];
+  const files = first.map((match) => join(out, match[1]));
+  limit('console', CONSOLE_BYTES, [join(out, 'index.html'), ...files]);
+}
+
+function compress(folder) {
+  for (const name of readdirSync(folder, { recursive: true })) {
+    const path = join(folder, name);
+    if (!/\.(js|css|html|svg|json|webmanifest)$/.test(name) || !statSync(path).isFile()) continue;
+    const bytes = readFileSync(path);
+    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+    const params = { [constants.BROTLI_PARAM_QUALITY]: 11 };
+    writeFileSync(`${path}.br`, brotliCompressSync(bytes, { params }));
+  }
+}
+
+function limit(name, most, paths) {
+  let sum = 0;
+  for (const path of paths) {
+    const packed = statSync(`${path}.gz`).size;
+    sum += packed;
+    console.log(`${relative(target, path)}: ${statSync(path).size} bytes, ${packed} gzipped`);
+  }
+  console.log(`${name}: ${sum} of ${most} bytes gzipped`);
+  if (sum > most) {
+    console.error(`${name} is ${sum - most} bytes above its limit`);
+    process.exitCode = 1;
+  }
+}
+
+if (wanted !== 'console') await widget();
+if (wanted !== 'widget' && existsSync(join(web, 'console/index.html'))) await desk();
