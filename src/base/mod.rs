@@ -2,14 +2,19 @@
 
 pub mod chance;
 pub mod code;
+pub mod counters;
 pub mod id;
 pub mod limits;
+pub mod origin;
+pub mod peer;
 pub mod text;
 pub mod time;
 
+pub use counters::Counters;
 pub use id::{
     AgentId, BlobId, ConversationId, Epoch, Feed, InboxId, Index, MessageKey, Position, TeamId,
     VisitorId,
 };
+pub use peer::PeerInfo;
 pub use text::{Language, Private, Text};
 pub use time::{Clock, Tick, Wall};
