@@ -14,7 +14,7 @@ pub trait Chance: Send {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, for jitter and simulation, never for keys.
+/// SplitMix64 (Steele, Lea, Flood 2014): small, seedable; for jitter and simulation, never keys.
 #[derive(Clone, Debug)]
 pub struct Seeded(u64);
 

@@ -1,4 +1,5 @@
-//! Every limit of the product, with its reason. Queues are bounded in bytes or items here, nowhere else.
+//! Every limit of the product, with its reason. Queues are bounded in bytes or items here and
+//! nowhere else.
 
 /// Longest text of a message, in bytes of UTF-8. A screenful; longer text belongs in a file.
 pub const TEXT_BYTES: usize = 8 * 1024;

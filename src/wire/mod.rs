@@ -1,7 +1,7 @@
 //! Bytes to words and back: the schema, decode, encode.
 //! Architecture invariant: the only room that knows prost.
 
-/// The messages of `posthouse.proto`, generated; `tests/generated.rs` keeps them equal to the schema.
+/// The messages of `posthouse.proto`, generated; `tests/generated.rs` compares them with it.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]
 pub mod proto {
     include!("gen/posthouse.v1.rs");

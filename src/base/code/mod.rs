@@ -2,8 +2,8 @@
 //! English and Chinese. It feeds wire, command line, console, metrics and manual.
 //!
 //! Numbers are for ever: a code may be retired, never reused. Thousands name the side: 1 desk and
-//! protocol, 2 HTTP and sign-in, 3 configuration, 4 storage, 5 network and certificates, 6 command line,
-//! 7 health.
+//! protocol, 2 HTTP and sign-in, 3 configuration, 4 storage, 5 network and certificates, 6 command
+//! line, 7 health.
 
 use super::text::Text;
 
