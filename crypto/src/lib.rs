@@ -1,1 +1,10 @@
-//! What Posthouse needs of cryptography, behind its own words.
+//! What Posthouse needs of cryptography, behind its own words: passwords, tokens, certificates and
+//! TLS configuration. Every secret zeroes itself and prints as `***`; nothing here does I/O.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod authority;
+pub mod certificate;
+pub mod password;
+pub mod tls;
+pub mod token;

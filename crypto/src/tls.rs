@@ -1,0 +1,120 @@
+//! TLS configuration: rustls with ring, TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN. The certificate
+//! behind a running listener is replaced without closing a connection.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{CipherSuite, ServerConfig};
+
+use crate::certificate::Identity;
+
+/// ALPN name of the ACME challenge of RFC 8737.
+pub const ACME_ALPN: &[u8] = b"acme-tls/1";
+
+/// Why no TLS configuration could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS could not be configured: {0}")]
+pub struct TlsFault(#[from] rustls::Error);
+
+/// The certificate that TLS presents at the moment, and the one an ACME directory may ask for.
+#[derive(Debug)]
+pub struct Presented {
+    current: RwLock<Arc<CertifiedKey>>,
+    challenge: RwLock<Option<(String, Arc<CertifiedKey>)>>,
+}
+
+impl Presented {
+    #[must_use]
+    pub fn new(identity: &Identity) -> Arc<Self> {
+        let current = RwLock::new(identity.certified());
+        Arc::new(Self { current, challenge: RwLock::new(None) })
+    }
+
+    /// New handshakes get `identity` from now on; connections that stand keep theirs.
+    pub fn replace(&self, identity: &Identity) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = identity.certified();
+    }
+
+    /// Answers an ACME server that asks for `name` with `certificate`; `None` ends that.
+    pub fn challenge(&self, answer: Option<(String, Arc<CertifiedKey>)>) {
+        *self.challenge.write().unwrap_or_else(PoisonError::into_inner) = answer;
+    }
+}
+
+impl ResolvesServerCert for Presented {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let asks_acme = hello.alpn().is_some_and(|mut names| names.any(|name| name == ACME_ALPN));
+        if asks_acme {
+            let challenge = self.challenge.read().unwrap_or_else(PoisonError::into_inner);
+            let (name, certificate) = challenge.as_ref()?;
+            let asked = hello.server_name().is_some_and(|asked| asked == name);
+            return asked.then(|| Arc::clone(certificate));
+        }
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&current))
+    }
+}
+
+/// How a listener speaks TLS.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TlsOptions {
+    /// Offer the ACME challenge protocol: only where the configuration names a directory.
+    pub acme: bool,
+}
+
+/// A server's configuration. Session tickets are sealed with keys that rotate every six hours and
+/// are never written down; no session state is kept per connection.
+///
+/// # Errors
+/// No randomness for the ticket keys.
+pub fn server_config(
+    presented: Arc<Presented>,
+    options: TlsOptions,
+) -> Result<Arc<ServerConfig>, TlsFault> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(presented);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if options.acme {
+        config.alpn_protocols.push(ACME_ALPN.to_vec());
+    }
+    config.ticketer = ring::Ticketer::new()?;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    // One ticket is enough: our clients hold one connection each.
+    config.send_tls13_tickets = 1;
+    // With AES instructions the client's order decides, so that phones without them get ChaCha20;
+    // without, ours does: ChaCha20 is three times as fast there.
+    config.ignore_client_order = !has_aes();
+    Ok(Arc::new(config))
+}
+
+/// ring's algorithms, ChaCha20 first where this processor has no AES instructions.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    let mut provider = ring::default_provider();
+    if !has_aes() {
+        provider.cipher_suites.sort_by_key(|suite| !is_chacha(suite.suite()));
+    }
+    Arc::new(provider)
+}
+
+fn is_chacha(suite: CipherSuite) -> bool {
+    [
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    ]
+    .contains(&suite)
+}
+
+fn has_aes() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return std::arch::is_x86_feature_detected!("aes");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
+}
