@@ -1,3 +1,73 @@
 //! 4xxx: faults of the disk and the store.
 
-crate::base::code::codes! {}
+crate::base::code::codes! {
+    4001 STORE_IN_USE Fault {
+        what: "Another process uses the data folder.", "数据目录正被另一个进程使用。";
+        why: "Two writers would destroy each other's log.", "两个写入者会互相破坏日志。";
+        remedy: "Stop the other posthouse process, or give another --data folder.",
+            "请停止另一个 posthouse 进程，或用 --data 指定其他目录。";
+    }
+    4002 DISK_FAULT Fault {
+        what: "The disk does not take or give data.", "磁盘读写失败。";
+        why: "Nothing new is acknowledged until it does; what was acknowledged can be read.",
+            "恢复前不会确认新内容；已确认的内容可读。";
+        remedy: "Look at the kernel log (dmesg), the cable, the card; the desk resumes by itself.",
+            "请检查内核日志（dmesg）、线缆和存储卡；恢复后服务台会自动继续。";
+    }
+    4003 DISK_FULL Fault {
+        what: "The disk is full.", "磁盘已满。";
+        why: "Nothing new can be stored; what was acknowledged can be read.",
+            "无法保存新内容；已确认的内容可读。";
+        remedy: "Free some space; the desk resumes by itself within ten seconds.",
+            "请释放空间；服务台会在十秒内自动恢复。";
+    }
+    4004 JOURNAL_DAMAGED Fault {
+        what: "The journal is damaged before its end.", "日志文件在末尾之前损坏。";
+        why: "Entries after the damage were acknowledged; going on would lose them silently.",
+            "损坏处之后的条目已确认；继续运行会悄悄丢失它们。";
+        remedy: "Copy the data folder, then run `posthouse store repair`.",
+            "请先备份数据目录，再运行 `posthouse store repair`。";
+    }
+    4005 DATABASE_DAMAGED Fault {
+        what: "The database is damaged.", "数据库损坏。";
+        why: "A row does not match its checksum or cannot be read.", "有记录与校验和不符或无法读取。";
+        remedy: "Copy the data folder, then run `posthouse store repair`.",
+            "请先备份数据目录，再运行 `posthouse store repair`。";
+    }
+    4006 NEWER_FORMAT Fault {
+        what: "The store was written by a newer version.", "存储由更新的版本写入。";
+        why: "This version could misread it.", "当前版本可能误读其内容。";
+        remedy: "Install the newer version again.", "请重新安装较新的版本。";
+    }
+    4007 FOREIGN_JOURNAL Fault {
+        what: "The journal belongs to another store.", "日志文件属于另一个存储。";
+        why: "The two files were not copied together.", "两个文件不是一起复制的。";
+        remedy: "Restore journal and store.redb from the same copy.",
+            "请从同一份备份恢复 journal 与 store.redb。";
+    }
+    4008 JOURNAL_FULL Fault {
+        what: "The journal has no room.", "日志空间已用尽。";
+        why: "The database does not take entries as fast as they come, or not at all.",
+            "数据库写入过慢或已停止。";
+        remedy: "Look at the disk's speed and space; the desk resumes by itself.",
+            "请检查磁盘速度和空间；服务台会自动恢复。";
+    }
+    4101 ROW_DAMAGED Finding {
+        what: "An entry does not match its checksum.", "有条目与校验和不符。";
+        why: "The disk gave back other bytes than were written.", "磁盘返回的数据与写入时不同。";
+        remedy: "Restore a backup of the entry's conversation; replace the disk.",
+            "请从备份恢复该会话，并更换磁盘。";
+    }
+    4102 FEED_HOLE Finding {
+        what: "A feed has a hole.", "订阅序列存在空洞。";
+        why: "Its readers would wait for an entry that does not come.", "读者会一直等待不存在的条目。";
+        remedy: "Run `posthouse store repair` and report it.",
+            "请运行 `posthouse store repair` 并反馈此问题。";
+    }
+    4103 TORN_TAIL Finding {
+        what: "The journal ends in an unfinished record.", "日志末尾有未写完的记录。";
+        why: "The power went during a write; nothing of it was acknowledged.",
+            "写入过程中断电；其中没有已确认的内容。";
+        remedy: "Nothing: the next start overwrites it.", "无需处理：下次启动会覆盖它。";
+    }
+}

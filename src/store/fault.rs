@@ -1,0 +1,78 @@
+//! What can go wrong with a store.
+
+use std::io;
+
+use crate::base::code::{self, Code};
+
+/// The world's fault: the disk, the file, the format.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("another process uses the data folder")]
+    InUse,
+    #[error("{what}: {source}")]
+    Disk { what: &'static str, source: io::Error },
+    #[error("the journal is damaged at byte {offset}: position {position} is not readable")]
+    JournalDamaged { offset: u64, position: u64 },
+    #[error("the database is damaged: {0}")]
+    DatabaseDamaged(String),
+    #[error("the store has format {found}, this program reads up to {known}")]
+    NewerFormat { found: u32, known: u32 },
+    #[error("the journal belongs to another store")]
+    ForeignJournal,
+    #[error("the journal has no free segment")]
+    Full,
+}
+
+impl Fault {
+    /// The row of the table of codes.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::InUse => code::STORE_IN_USE,
+            Self::Disk { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                code::DISK_FULL
+            }
+            Self::Disk { .. } => code::DISK_FAULT,
+            Self::JournalDamaged { .. } => code::JOURNAL_DAMAGED,
+            Self::DatabaseDamaged(_) => code::DATABASE_DAMAGED,
+            Self::NewerFormat { .. } => code::NEWER_FORMAT,
+            Self::ForeignJournal => code::FOREIGN_JOURNAL,
+            Self::Full => code::JOURNAL_FULL,
+        }
+    }
+
+    /// True when the cause may go away by itself: a full or failing disk.
+    #[must_use]
+    pub fn passing(&self) -> bool {
+        matches!(self, Self::Disk { .. } | Self::Full)
+    }
+
+    pub(super) fn disk(what: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Disk { what, source }
+    }
+}
+
+impl From<redb::Error> for Fault {
+    #[allow(clippy::wildcard_enum_match_arm)] // redb's enum is open: what is not the disk is damage
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::Io(source) => Self::Disk { what: "database", source },
+            redb::Error::PreviousIo => Self::Disk {
+                what: "database",
+                source: io::Error::other("an earlier failure closed the database"),
+            },
+            other => Self::DatabaseDamaged(other.to_string()),
+        }
+    }
+}
+
+macro_rules! from_redb {
+    ($($kind:ident)*) => { $(
+        impl From<redb::$kind> for Fault {
+            fn from(error: redb::$kind) -> Self {
+                redb::Error::from(error).into()
+            }
+        }
+    )* };
+}
+from_redb! { StorageError TableError TransactionError CommitError DatabaseError }

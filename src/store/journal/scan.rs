@@ -1,0 +1,195 @@
+//! What a journal file holds: which frames are whole, where the tail is torn, whether it is damaged.
+//!
+//! Only the last batch of the last generation may be torn. A frame that cannot be read although a later
+//! batch was begun was durable once: that is damage, and nothing is decided here.
+
+use bytes::Bytes;
+
+use super::Shape;
+use super::frame::{self, ALIGN, HEADER, Header};
+use super::segment::{FIRST_FRAME, SegmentHeader};
+use crate::base::{Epoch, Position};
+use crate::store::fault::Fault;
+use crate::store::storage::Storage;
+
+/// The journal as it was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Generation and last position of each segment; 0 and 0 for one never used.
+    pub segments: Vec<(u64, Position)>,
+    /// Highest generation.
+    pub generation: u64,
+    /// Last position that is whole.
+    pub last: Position,
+    /// Frames with positions after `applied`, in order.
+    pub frames: Vec<(Header, Bytes)>,
+    /// Byte of the file where an unfinished batch begins.
+    pub torn: Option<u64>,
+    pub damage: Option<Damage>,
+}
+
+/// Frames that were durable and cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    pub offset: u64,
+    pub position: Position,
+}
+
+impl From<Damage> for Fault {
+    fn from(damage: Damage) -> Self {
+        Self::JournalDamaged { offset: damage.offset, position: damage.position.0 }
+    }
+}
+
+/// Reads the segments that hold positions after `applied`; stops at the first damage.
+///
+/// # Errors
+/// The disk does not read, the format is newer, or the epoch is another one.
+pub fn scan(
+    file: &dyn Storage,
+    shape: Shape,
+    epoch: Epoch,
+    applied: Position,
+) -> Result<Found, Fault> {
+    let headers = headers(file, shape, epoch)?;
+    let mut found = Found { last: applied, ..Found::default() };
+    found.segments = vec![(0, Position(0)); headers.len()];
+    let mut order: Vec<(usize, SegmentHeader)> =
+        headers.iter().enumerate().filter_map(|(at, header)| Some((at, (*header)?))).collect();
+    order.sort_by_key(|(_, header)| header.generation);
+    found.generation = order.last().map_or(0, |(_, header)| header.generation);
+    for (rank, (at, header)) in order.iter().enumerate() {
+        let limit = order.get(rank + 1).map(|(_, next)| next.first);
+        let end = limit.map(|limit| Position(limit.0.saturating_sub(1)));
+        if end.is_some_and(|end| end <= applied || end < header.first) {
+            found.segments[*at] = (header.generation, end.unwrap_or_default());
+            continue;
+        }
+        let base = shape.base(*at);
+        if header.first.0 > found.last.0 + 1 {
+            found.damage = Some(Damage { offset: base, position: found.last.next() });
+            return Ok(found);
+        }
+        let bytes = read_segment(file, shape, *at)?;
+        let reached = walk(&bytes, header, limit, applied, &mut found);
+        found.segments[*at] = (header.generation, found.last);
+        let damaged = match end {
+            Some(end) => found.last < end,
+            None => later_batch(&bytes, reached.at, header.generation, reached.next, applied),
+        };
+        let offset = base + reached.at as u64;
+        if damaged {
+            found.damage = Some(Damage { offset, position: reached.next });
+            return Ok(found);
+        }
+        let rest = bytes.get(reached.at..reached.at + HEADER).and_then(Header::read);
+        if end.is_none() && rest.is_some_and(|rest| rest.generation == header.generation) {
+            found.torn = Some(offset);
+        }
+    }
+    lost_header(file, shape, &headers, &mut found)?;
+    Ok(found)
+}
+
+fn headers(
+    file: &dyn Storage,
+    shape: Shape,
+    epoch: Epoch,
+) -> Result<Vec<Option<SegmentHeader>>, Fault> {
+    let mut headers = Vec::new();
+    for at in 0..shape.allocated(file.length().map_err(Fault::disk("journal"))?) {
+        let mut sector = [0; FIRST_FRAME];
+        file.read_at(&mut sector, shape.base(at)).map_err(Fault::disk("journal"))?;
+        let header = SegmentHeader::read(&sector)?;
+        if header.is_some_and(|header| header.epoch != epoch) {
+            return Err(Fault::ForeignJournal);
+        }
+        headers.push(header);
+    }
+    Ok(headers)
+}
+
+fn read_segment(file: &dyn Storage, shape: Shape, at: usize) -> Result<Bytes, Fault> {
+    let length = usize::try_from(shape.segment_bytes).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length];
+    file.read_at(&mut bytes, shape.base(at)).map_err(Fault::disk("journal"))?;
+    Ok(bytes.into())
+}
+
+struct Reached {
+    at: usize,
+    next: Position,
+}
+
+/// Follows the chain of whole frames; keeps those after `applied` and before `limit`.
+fn walk(
+    bytes: &Bytes,
+    segment: &SegmentHeader,
+    limit: Option<Position>,
+    applied: Position,
+    found: &mut Found,
+) -> Reached {
+    let mut reached = Reached { at: FIRST_FRAME, next: segment.first };
+    let mut previous = segment.checksum;
+    while let Some(header) = frame::check(&bytes[reached.at.min(bytes.len())..]) {
+        let belongs = header.generation == segment.generation
+            && header.position == reached.next
+            && header.previous == previous
+            && limit.is_none_or(|limit| header.position < limit);
+        if !belongs {
+            break;
+        }
+        if header.last() > applied {
+            let body = reached.at + HEADER;
+            found.frames.push((header, bytes.slice(body..body + header.length as usize)));
+            found.last = header.last();
+        }
+        previous = header.checksum;
+        reached.at += header.span();
+        reached.next = header.last().next();
+    }
+    reached
+}
+
+/// True when a whole frame of a batch begun after `next` stands behind `from`.
+fn later_batch(
+    bytes: &[u8],
+    from: usize,
+    generation: u64,
+    next: Position,
+    applied: Position,
+) -> bool {
+    (from..bytes.len().saturating_sub(HEADER)).step_by(ALIGN).any(|at| {
+        Header::read(&bytes[at..]).is_some_and(|header| {
+            header.generation == generation
+                && header.batch > next
+                && header.position > applied
+                && frame::check(&bytes[at..]).is_some()
+        })
+    })
+}
+
+/// A segment without a readable header that holds frames newer than everything found: its header was
+/// durable before they were.
+fn lost_header(
+    file: &dyn Storage,
+    shape: Shape,
+    headers: &[Option<SegmentHeader>],
+    found: &mut Found,
+) -> Result<(), Fault> {
+    for (at, _) in headers.iter().enumerate().filter(|(_, header)| header.is_none()) {
+        let mut start = vec![0; HEADER];
+        let base = shape.base(at) + FIRST_FRAME as u64;
+        file.read_at(&mut start, base).map_err(Fault::disk("journal"))?;
+        let newer = Header::read(&start)
+            .filter(|header| header.generation > found.generation && header.position > found.last);
+        if let Some(header) = newer {
+            let mut whole = vec![0; HEADER + header.length as usize];
+            file.read_at(&mut whole, base).map_err(Fault::disk("journal"))?;
+            if frame::check(&whole).is_some() {
+                found.damage = Some(Damage { offset: base, position: header.position });
+            }
+        }
+    }
+    Ok(())
+}

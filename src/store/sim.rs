@@ -1,0 +1,357 @@
+//! A disk that fails on purpose: power cuts that lose, tear and reorder what was not synced, errors,
+//! full disks, a sync that lies. Everything follows from one seed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::storage::{Disk, Storage};
+use crate::base::chance::{Chance, Seeded};
+
+/// What a write to a power-failing disk keeps or loses as a whole (ATA and NVMe logical block).
+const SECTOR: usize = 512;
+
+/// Faults that last until they are taken away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    pub write: Option<io::ErrorKind>,
+    pub sync: Option<io::ErrorKind>,
+    /// Making a file longer.
+    pub grow: Option<io::ErrorKind>,
+    pub read: Option<io::ErrorKind>,
+    /// `sync` says yes and does nothing.
+    pub lying_sync: bool,
+}
+
+/// A folder of simulated files; clones are the same disk.
+#[derive(Clone)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    files: BTreeMap<String, SimFile>,
+    chance: Seeded,
+    faults: Faults,
+    /// Writes, syncs and length changes until the power goes.
+    cut_after: Option<u64>,
+    dead: bool,
+    /// Counts power cuts: handles of an earlier life are dead.
+    life: u64,
+    operations: u64,
+}
+
+#[derive(Default)]
+struct SimFile {
+    durable: Vec<u8>,
+    /// What reads see: the page cache.
+    live: Vec<u8>,
+    pending: Vec<Change>,
+}
+
+enum Change {
+    Write { offset: usize, bytes: Vec<u8> },
+    Length(usize),
+}
+
+/// How much of the pending changes a power cut leaves.
+enum Mercy {
+    Nothing,
+    Everything,
+    Changes,
+    Sectors,
+    First(usize),
+}
+
+impl SimDisk {
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let state = State {
+            files: BTreeMap::new(),
+            chance: Seeded::new(seed),
+            faults: Faults::default(),
+            cut_after: None,
+            dead: false,
+            life: 0,
+            operations: 0,
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    pub fn set_faults(&self, faults: Faults) {
+        self.lock().faults = faults;
+    }
+
+    /// The power goes at the `operations`-th write, sync or length change from now; everything fails
+    /// from then on, until `power_cut`.
+    pub fn cut_after(&self, operations: u64) {
+        self.lock().cut_after = Some(operations);
+    }
+
+    /// Writes, syncs and length changes so far.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.lock().operations
+    }
+
+    /// The power goes now (or went) and comes back: of what was not synced only some is left.
+    pub fn power_cut(&self) {
+        let mut state = self.lock();
+        let State { files, chance, .. } = &mut *state;
+        for file in files.values_mut() {
+            file.lose(chance);
+            file.live.clone_from(&file.durable);
+        }
+        state.life += 1;
+        state.dead = false;
+        state.cut_after = None;
+    }
+
+    /// Changes bytes that are durable: a disk that gives back other bytes than were written.
+    pub fn damage(&self, name: &str, offset: usize, flip: u8) {
+        if let Some(file) = self.lock().files.get_mut(name) {
+            for image in [&mut file.durable, &mut file.live] {
+                if let Some(byte) = image.get_mut(offset) {
+                    *byte ^= flip;
+                }
+            }
+        }
+    }
+
+    /// The bytes of a file as reads see them.
+    #[must_use]
+    pub fn content(&self, name: &str) -> Option<Vec<u8>> {
+        self.lock().files.get(name).map(|file| file.live.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SimDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimDisk")
+    }
+}
+
+impl State {
+    fn alive(&self, life: u64) -> io::Result<()> {
+        if self.dead || self.life != life {
+            return Err(io::Error::other("the power is off"));
+        }
+        Ok(())
+    }
+
+    /// Counts an operation; true when the power goes during it.
+    fn spend(&mut self) -> bool {
+        self.operations += 1;
+        match &mut self.cut_after {
+            None => false,
+            Some(0 | 1) => {
+                self.dead = true;
+                true
+            }
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+        }
+    }
+}
+
+impl SimFile {
+    fn flush(&mut self) {
+        for change in self.pending.drain(..) {
+            change.apply(&mut self.durable);
+        }
+    }
+
+    /// Some of the pending changes reach the disk, the others are gone.
+    fn lose(&mut self, chance: &mut Seeded) {
+        let mercy = match chance.below(8) {
+            0 => Mercy::Nothing,
+            1 => Mercy::Everything,
+            2 | 3 => Mercy::Changes,
+            4 | 5 => Mercy::Sectors,
+            _ => {
+                let all = self.pending.len() as u64 + 1;
+                Mercy::First(usize::try_from(chance.below(all)).unwrap_or(0))
+            }
+        };
+        for (at, change) in self.pending.drain(..).enumerate() {
+            let keep = match mercy {
+                Mercy::Nothing => false,
+                Mercy::Everything | Mercy::Sectors => true,
+                Mercy::Changes => chance.below(2) == 0,
+                Mercy::First(count) => at < count,
+            };
+            if !keep {
+                continue;
+            }
+            if matches!(mercy, Mercy::Sectors) {
+                change.apply_torn(&mut self.durable, chance);
+            } else {
+                change.apply(&mut self.durable);
+            }
+        }
+    }
+}
+
+impl Change {
+    fn apply(&self, image: &mut Vec<u8>) {
+        match self {
+            Self::Length(length) => image.resize(*length, 0),
+            Self::Write { offset, bytes } => {
+                let end = offset + bytes.len();
+                if image.len() < end {
+                    image.resize(end, 0);
+                }
+                image[*offset..end].copy_from_slice(bytes);
+            }
+        }
+    }
+
+    /// Applies some sectors only; a change of length may be lost.
+    fn apply_torn(&self, image: &mut Vec<u8>, chance: &mut Seeded) {
+        match self {
+            Self::Length(_) => {
+                if chance.below(2) == 0 {
+                    self.apply(image);
+                }
+            }
+            Self::Write { offset, bytes } => {
+                let mut at = *offset;
+                let end = offset + bytes.len();
+                while at < end {
+                    let next = ((at / SECTOR + 1) * SECTOR).min(end);
+                    if chance.below(2) == 0 {
+                        let piece = bytes[at - offset..next - offset].to_vec();
+                        Self::Write { offset: at, bytes: piece }.apply(image);
+                    }
+                    at = next;
+                }
+            }
+        }
+    }
+}
+
+impl Disk for SimDisk {
+    fn open(&self, name: &str, create: bool) -> io::Result<Arc<dyn Storage>> {
+        let mut state = self.lock();
+        let life = state.life;
+        state.alive(life)?;
+        if !state.files.contains_key(name) {
+            if !create {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            if let Some(kind) = state.faults.grow {
+                return Err(kind.into());
+            }
+            state.files.insert(name.to_owned(), SimFile::default());
+        }
+        Ok(Arc::new(Handle { disk: self.clone(), name: name.to_owned(), life }))
+    }
+
+    fn exists(&self, name: &str) -> io::Result<bool> {
+        Ok(self.lock().files.contains_key(name))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.lock();
+        let file = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.files.insert(to.to_owned(), file);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Handle {
+    disk: SimDisk,
+    name: String,
+    life: u64,
+}
+
+impl Handle {
+    /// Runs `work` on the file and tells it whether the power goes during this operation.
+    fn change(
+        &self,
+        work: impl FnOnce(&mut SimFile, &mut Seeded, &Faults, bool) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut state = self.disk.lock();
+        state.alive(self.life)?;
+        let cut = state.spend();
+        let faults = state.faults;
+        let State { files, chance, .. } = &mut *state;
+        let file = files.get_mut(&self.name).ok_or(io::ErrorKind::NotFound)?;
+        work(file, chance, &faults, cut)?;
+        if cut { Err(io::Error::other("the power is off")) } else { Ok(()) }
+    }
+}
+
+/// The fault that a write up to `end` meets.
+fn write_fault(faults: &Faults, end: usize, file: &SimFile) -> io::Result<()> {
+    let grows = end > file.live.len();
+    match faults.write.or(faults.grow.filter(|_| grows)) {
+        Some(kind) => Err(kind.into()),
+        None => Ok(()),
+    }
+}
+
+impl Storage for Handle {
+    fn length(&self) -> io::Result<u64> {
+        let state = self.disk.lock();
+        state.alive(self.life)?;
+        Ok(state.files.get(&self.name).map_or(0, |file| file.live.len() as u64))
+    }
+
+    fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
+        let state = self.disk.lock();
+        state.alive(self.life)?;
+        if let Some(kind) = state.faults.read {
+            return Err(kind.into());
+        }
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let live = state.files.get(&self.name).map(|file| file.live.as_slice());
+        let bytes = live.and_then(|live| live.get(start..start.saturating_add(out.len())));
+        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let write = Change::Write { offset, bytes: bytes.to_vec() };
+        self.change(|file, _, faults, _| {
+            write_fault(faults, offset + bytes.len(), file)?;
+            write.apply(&mut file.live);
+            file.pending.push(write);
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let length = usize::try_from(len).unwrap_or(usize::MAX);
+        self.change(|file, _, faults, _| {
+            write_fault(faults, length, file)?;
+            let change = Change::Length(length);
+            change.apply(&mut file.live);
+            file.pending.push(change);
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.change(|file, chance, faults, cut| {
+            if let Some(kind) = faults.sync {
+                // Linux marks the pages clean: they may or may not be on the disk, and never will be.
+                file.lose(chance);
+                return Err(kind.into());
+            }
+            if !cut && !faults.lying_sync {
+                file.flush();
+            }
+            Ok(())
+        })
+    }
+}

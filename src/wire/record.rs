@@ -1,0 +1,353 @@
+//! The journal's record, bytes and words: what `proto::Record` says, written without building one.
+//! The id of a public or full feed is left out when it is the entry's conversation.
+
+use bytes::Bytes;
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use smallvec::SmallVec;
+
+use super::proto;
+use crate::base::code::{BAD_VALUE, Code};
+use crate::base::{
+    AgentId, BlobId, ConversationId, Feed, Index, Position, Private, TeamId, VisitorId, Wall,
+};
+use crate::desk::{Attachment, Who};
+
+/// The places of an entry: dense indices given by the journal's writer.
+pub type Places = SmallVec<[(Feed, Index); 6]>;
+
+/// One item of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub position: Position,
+    pub content: RecordContent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordContent {
+    Entry { bytes: Bytes, places: Places, body_hash: [u8; 16] },
+    Fact(Fact),
+}
+
+/// What is kept without standing in a feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    Mark(Mark),
+    SignIn(SignIn),
+    Secret(Secret),
+    ReaderCursor(ReaderCursor),
+    Blob(BlobRow),
+}
+
+/// How far one reader of a conversation has come, in indices of the public feed; cumulative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub conversation: ConversationId,
+    pub reader: Who,
+    pub delivered: Index,
+    pub read: Index,
+}
+
+/// A sign-in session, known by the SHA-256 of the cookie's secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    pub token_hash: [u8; 32],
+    pub agent: AgentId,
+    pub expires_ms: u64,
+    pub ended: bool,
+}
+
+/// An agent's password as a PHC string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    pub agent: AgentId,
+    pub password: Private,
+}
+
+/// The durable place of a reader of the site feed (delivery contract R12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReaderCursor {
+    pub name: String,
+    pub index: Index,
+}
+
+/// An attachment that is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobRow {
+    pub id: BlobId,
+    pub conversation: ConversationId,
+    pub attachment: Attachment,
+    /// SHA-256 of the file.
+    pub hash: [u8; 32],
+    pub at: Wall,
+}
+
+/// Appends the record of an entry; `conversation` is the entry's own.
+pub fn write_entry_record(
+    out: &mut Vec<u8>,
+    position: Position,
+    places: &[(Feed, Index)],
+    bytes: &[u8],
+    body_hash: &[u8; 16],
+    conversation: Option<ConversationId>,
+) {
+    encode_key(1, WireType::Varint, out);
+    encode_varint(position.0, out);
+    for (feed, index) in places {
+        let (kind, id, number) = feed_fields(*feed);
+        let id = id.filter(|id| Some(*id) != conversation);
+        let feed_length = 2
+            + id.map_or(0, |_| 18)
+            + if number > 0 { 1 + encoded_len_varint(number.into()) } else { 0 };
+        encode_key(2, WireType::LengthDelimited, out);
+        encode_varint((2 + feed_length + 1 + encoded_len_varint(index.0)) as u64, out);
+        encode_key(1, WireType::LengthDelimited, out);
+        encode_varint(feed_length as u64, out);
+        encode_key(1, WireType::Varint, out);
+        encode_varint(kind as u64, out);
+        if let Some(id) = id {
+            write_bytes(2, &id.to_bytes(), out);
+        }
+        if number > 0 {
+            encode_key(3, WireType::Varint, out);
+            encode_varint(number.into(), out);
+        }
+        encode_key(2, WireType::Varint, out);
+        encode_varint(index.0, out);
+    }
+    write_bytes(3, bytes, out);
+    write_bytes(4, body_hash, out);
+}
+
+/// Appends the record of a fact.
+pub fn write_fact_record(out: &mut Vec<u8>, position: Position, fact: &Fact) {
+    let mut record = proto::Record { position: position.0, ..proto::Record::default() };
+    match fact {
+        Fact::Mark(mark) => record.mark = Some(mark_row(mark)),
+        Fact::SignIn(row) => {
+            record.sign_in = Some(proto::SignIn {
+                token_hash: row.token_hash.to_vec(),
+                agent: row.agent.0,
+                expires_ms: row.expires_ms,
+                ended: row.ended,
+            });
+        }
+        Fact::Secret(row) => {
+            record.secret =
+                Some(proto::Secret { agent: row.agent.0, password: row.password.0.clone() });
+        }
+        Fact::ReaderCursor(row) => {
+            record.reader =
+                Some(proto::ReaderCursor { name: row.name.clone(), index: row.index.0 });
+        }
+        Fact::Blob(row) => record.blob = Some(blob_row(row)),
+    }
+    let length = record.encoded_len();
+    out.reserve(length);
+    record.encode_raw(out);
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// `BAD_VALUE`: these bytes are no record that `write_entry_record` or `write_fact_record` made.
+pub fn read_record(bytes: Bytes) -> Result<Record, Code> {
+    let record = proto::Record::decode(bytes).map_err(|_| BAD_VALUE)?;
+    let position = Position(record.position);
+    let content = if record.entry.is_empty() {
+        RecordContent::Fact(read_fact(record).ok_or(BAD_VALUE)?)
+    } else {
+        let conversation = entry_conversation(&record.entry);
+        let mut places = Places::new();
+        for place in &record.places {
+            let feed = place.feed.as_ref().and_then(|feed| read_feed(feed, conversation));
+            places.push((feed.ok_or(BAD_VALUE)?, Index(place.index)));
+        }
+        let body_hash = record.body_hash.try_into().map_err(|_| BAD_VALUE)?;
+        RecordContent::Entry { bytes: record.entry, places, body_hash }
+    };
+    Ok(Record { position, content })
+}
+
+/// The conversation of an encoded entry: field 1, which the encoder writes first.
+#[must_use]
+pub fn entry_conversation(entry: &[u8]) -> Option<ConversationId> {
+    let id = entry.strip_prefix(&[0x0a, 16])?.get(..16)?;
+    ConversationId::from_bytes(id)
+}
+
+fn write_bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
+    encode_key(tag, WireType::LengthDelimited, out);
+    encode_varint(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
+fn feed_fields(feed: Feed) -> (proto::FeedKind, Option<ConversationId>, u32) {
+    match feed {
+        Feed::Public(id) => (proto::FeedKind::Public, Some(id), 0),
+        Feed::Full(id) => (proto::FeedKind::Full, Some(id), 0),
+        Feed::Inbox(agent) => (proto::FeedKind::Inbox, None, agent.0),
+        Feed::Team(team) => (proto::FeedKind::Team, None, team.0),
+        Feed::Roster => (proto::FeedKind::Roster, None, 0),
+        Feed::Site => (proto::FeedKind::Site, None, 0),
+    }
+}
+
+fn read_feed(feed: &proto::Feed, conversation: Option<ConversationId>) -> Option<Feed> {
+    let id = || ConversationId::from_bytes(&feed.id).or(conversation);
+    Some(match feed.kind() {
+        proto::FeedKind::Unspecified => return None,
+        proto::FeedKind::Public => Feed::Public(id()?),
+        proto::FeedKind::Full => Feed::Full(id()?),
+        proto::FeedKind::Inbox => Feed::Inbox(AgentId(feed.number)),
+        proto::FeedKind::Team => Feed::Team(TeamId(feed.number)),
+        proto::FeedKind::Roster => Feed::Roster,
+        proto::FeedKind::Site => Feed::Site,
+    })
+}
+
+fn mark_row(mark: &Mark) -> proto::Mark {
+    let who = match mark.reader {
+        Who::Visitor(id) => proto::author::Who::Visitor(id.to_bytes().to_vec()),
+        Who::Agent(id) => proto::author::Who::Agent(id.0),
+        Who::System => proto::author::Who::System(true),
+    };
+    proto::Mark {
+        conversation: mark.conversation.to_bytes().to_vec(),
+        reader: Some(proto::Author { who: Some(who), name: String::new() }),
+        delivered: mark.delivered.0,
+        read: mark.read.0,
+    }
+}
+
+fn blob_row(row: &BlobRow) -> proto::Blob {
+    let attachment = proto::Attachment {
+        blob: row.attachment.blob.to_bytes().to_vec(),
+        name: row.attachment.name.0.clone(),
+        media_type: row.attachment.media_type.clone(),
+        size: row.attachment.size,
+        width: row.attachment.width,
+        height: row.attachment.height,
+    };
+    proto::Blob {
+        id: row.id.to_bytes().to_vec(),
+        conversation: row.conversation.to_bytes().to_vec(),
+        attachment: Some(attachment),
+        hash: row.hash.to_vec(),
+        at_ms: row.at.ms,
+    }
+}
+
+fn read_fact(record: proto::Record) -> Option<Fact> {
+    if let Some(mark) = record.mark {
+        let reader = match mark.reader?.who? {
+            proto::author::Who::Visitor(id) => Who::Visitor(VisitorId::from_bytes(&id)?),
+            proto::author::Who::Agent(id) => Who::Agent(AgentId(id)),
+            proto::author::Who::System(_) => Who::System,
+        };
+        return Some(Fact::Mark(Mark {
+            conversation: ConversationId::from_bytes(&mark.conversation)?,
+            reader,
+            delivered: Index(mark.delivered),
+            read: Index(mark.read),
+        }));
+    }
+    if let Some(row) = record.sign_in {
+        let token_hash = row.token_hash.try_into().ok()?;
+        let agent = AgentId(row.agent);
+        let (expires_ms, ended) = (row.expires_ms, row.ended);
+        return Some(Fact::SignIn(SignIn { token_hash, agent, expires_ms, ended }));
+    }
+    if let Some(row) = record.secret {
+        let password = Private(row.password);
+        return Some(Fact::Secret(Secret { agent: AgentId(row.agent), password }));
+    }
+    if let Some(row) = record.reader {
+        return Some(Fact::ReaderCursor(ReaderCursor { name: row.name, index: Index(row.index) }));
+    }
+    read_blob(record.blob?).map(Fact::Blob)
+}
+
+fn read_blob(row: proto::Blob) -> Option<BlobRow> {
+    let attachment = row.attachment?;
+    Some(BlobRow {
+        id: BlobId::from_bytes(&row.id)?,
+        conversation: ConversationId::from_bytes(&row.conversation)?,
+        attachment: Attachment {
+            blob: BlobId::from_bytes(&attachment.blob)?,
+            name: Private(attachment.name),
+            media_type: attachment.media_type,
+            size: attachment.size,
+            width: attachment.width,
+            height: attachment.height,
+        },
+        hash: row.hash.try_into().ok()?,
+        at: Wall { ms: row.at_ms, trusted: true },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(conversation: ConversationId) -> Bytes {
+        let entry = proto::Entry {
+            conversation: conversation.to_bytes().to_vec(),
+            key: vec![7; 16],
+            ..proto::Entry::default()
+        };
+        entry.encode_to_vec().into()
+    }
+
+    #[test]
+    fn an_entry_comes_back_with_its_places() {
+        let c = ConversationId(5);
+        let places: Places = [
+            (Feed::Public(c), Index(3)),
+            (Feed::Full(c), Index(300)),
+            (Feed::Full(ConversationId(6)), Index(1)),
+            (Feed::Inbox(AgentId(200)), Index(9)),
+            (Feed::Roster, Index(1)),
+            (Feed::Site, Index(u64::MAX)),
+        ]
+        .into_iter()
+        .collect();
+        let mut out = Vec::new();
+        write_entry_record(&mut out, Position(400), &places, &entry(c), &[9; 16], Some(c));
+        assert!(proto::Record::decode(out.as_slice()).is_ok());
+        let content = RecordContent::Entry { bytes: entry(c), places, body_hash: [9; 16] };
+        assert_eq!(read_record(out.into()), Ok(Record { position: Position(400), content }));
+    }
+
+    #[test]
+    fn facts_come_back() {
+        let facts = [
+            Fact::Mark(Mark {
+                conversation: ConversationId(1),
+                reader: Who::Visitor(VisitorId(2)),
+                delivered: Index(3),
+                read: Index(2),
+            }),
+            Fact::SignIn(SignIn {
+                token_hash: [1; 32],
+                agent: AgentId(1),
+                expires_ms: 5,
+                ended: true,
+            }),
+            Fact::Secret(Secret { agent: AgentId(1), password: "phc".into() }),
+            Fact::ReaderCursor(ReaderCursor { name: "webhook".into(), index: Index(8) }),
+        ];
+        for fact in facts {
+            let mut out = Vec::new();
+            write_fact_record(&mut out, Position(1), &fact);
+            let content = RecordContent::Fact(fact);
+            assert_eq!(read_record(out.into()), Ok(Record { position: Position(1), content }));
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_no_record() {
+        assert_eq!(read_record(Bytes::from_static(b"\xff\xff")), Err(BAD_VALUE));
+        assert_eq!(read_record(Bytes::new()), Err(BAD_VALUE));
+    }
+}
