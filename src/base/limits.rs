@@ -84,3 +84,29 @@ pub const RESERVED_DESCRIPTORS: u64 = 64;
 pub const AGENT_CAPACITY: u32 = 5;
 /// An assigned conversation that nobody answers goes back to the queue after this time.
 pub const ANSWER_MS: u64 = 3 * 60 * 1000;
+
+/// Wrong guesses that cost nothing; then the wait doubles from the shortest to the longest.
+pub const LOCKOUT_FREE: u32 = 4;
+pub const LOCKOUT_SHORTEST_MS: u64 = 1_000;
+pub const LOCKOUT_LONGEST_MS: u64 = 15 * 60 * 1000;
+/// Names and addresses with failures that are remembered: 1 MiB at most.
+pub const LOCKOUT_KEPT: usize = 8 * 1024;
+/// Longest JSON body of the console's API: an inbox with its texts and origins.
+pub const JSON_BYTES: usize = 64 * 1024;
+/// Longest protobuf body of `POST /v1/frames`: four full frames.
+pub const FRAMES_BYTES: usize = 4 * FRAME_BYTES;
+/// Longest wait of a long poll: shorter than the patience of common proxies (30 s).
+pub const POLL_MS: u64 = 25_000;
+/// Life of a sign-in, renewed by nothing: a working day must not end in the middle of a sentence.
+pub const SIGN_IN_MS: u64 = 14 * 24 * 60 * 60 * 1000;
+/// Characters of a password. Argon2 makes long ones no slower; the ceiling bounds the hash's input.
+pub const PASSWORD_LEAST: usize = 10;
+pub const PASSWORD_MOST: usize = 128;
+/// First bytes of a file that its kind is found by, and that an image's size must stand in.
+pub const SNIFF_BYTES: usize = 256 * 1024;
+/// Longest side of an image in pixels.
+pub const IMAGE_SIDE: u32 = 16_384;
+/// Uploads of one address at a time: browsers send two or three.
+pub const UPLOADS_PER_ADDRESS: usize = 4;
+/// Long polls of one address at a time: a network that blocks WebSockets hides many behind one.
+pub const POLLS: usize = 2_048;

@@ -1,1 +1,5 @@
 //! Router, WebSocket upgrade, API, assets, metrics.
+
+pub mod lockout;
+pub mod media;
+pub mod pixels;
