@@ -1,3 +1,41 @@
 //! 6xxx: what the command line reports.
 
-crate::base::code::codes! {}
+crate::base::code::codes! {
+    6001 CLI_SYSTEM Fault {
+        what: "The system reported an error.", "系统报告了错误。";
+        why: "The command could not be finished.", "命令未能完成。";
+        remedy: "Read the words before this code; `posthouse doctor` may say more.",
+            "请查看错误码前的内容；posthouse doctor 可能提供更多信息。";
+    }
+    6002 CLI_PASSWORD Fault {
+        what: "The password cannot be used.", "密码无法使用。";
+        why: "Its file must be readable, and its first line must hold 8 to 128 characters.",
+            "密码文件须可读，首行须为 8 到 128 个字符。";
+        remedy: "Write a longer password into the file and try again.", "请在文件中写入更长的密码后重试。";
+    }
+    6003 CLI_DATA_IN_USE Fault {
+        what: "Another process holds the data folder and does not answer.",
+            "另一个进程占用数据文件夹且没有响应。";
+        why: "Two processes at one journal would destroy it.", "两个进程同时写入会损坏日志。";
+        remedy: "Look for it with `systemctl status posthouse`; stop it, or wait for it.",
+            "请用 systemctl status posthouse 查找，停止它或稍候。";
+    }
+    6004 CLI_CLAIMED Fault {
+        what: "The site is claimed already.", "站点已被认领。";
+        why: "Claiming happens once; the owner who did it administers the site.",
+            "认领只能进行一次；站点由认领者管理。";
+        remedy: "Sign in to the console, or reset a password: `posthouse agent reset-password`.",
+            "请登录控制台，或重置密码：posthouse agent reset-password。";
+    }
+    6005 CLI_NO_SITE Fault {
+        what: "There is no site in this data folder.", "该数据文件夹中没有站点。";
+        why: "The folder is missing or was never served from.", "文件夹不存在，或从未用于运行服务。";
+        remedy: "Check --data, or make one: `posthouse setup`.", "请检查 --data，或新建：posthouse setup。";
+    }
+    6006 CLI_NO_ANSWER Fault {
+        what: "The running process did not answer.", "运行中的进程没有响应。";
+        why: "The control socket closed before the command was done.", "控制套接字在命令完成前关闭。";
+        remedy: "Look at its log, `journalctl -u posthouse`, and try again.",
+            "请查看日志 journalctl -u posthouse 后重试。";
+    }
+}
