@@ -146,11 +146,10 @@ fn read_file(file: &Path) -> Result<Node, Problem> {
         return Err(missing(file, &error));
     }
     let node = Node::parse(&text, file).map_err(|error| {
-        let mut place = Place::whole(Source::File(file.into()));
-        if let Some(location) = error.location() {
-            place.line = location.line();
-            place.column = location.column();
-        }
+        let place = error.location().map_or_else(
+            || Place::whole(Source::File(file.into())),
+            |location| Place::of(&file.into(), location),
+        );
         let words = error.without_snippet().to_string();
         Problem::new(code::CONFIG_SYNTAX, place)
             .hint(Hint::Detail(words.lines().next().unwrap_or_default().to_owned()))

@@ -139,7 +139,7 @@ fn what_is_printed_loads_again_and_is_the_same() {
         .load("site: {names: [a.example]}\ntrusted_proxies: [10.0.0.0/8]\nlog: {level: 'info,posthouse=debug'}\n")
         .unwrap();
     let again = folder.load(&yaml(&loaded.config)).unwrap();
-    assert_eq!(again.config, loaded.config.clone());
+    assert_eq!(again.config, loaded.config);
     let changes = diff(&Config::default(), &loaded.config);
     let keys: Vec<&str> = changes.iter().map(|change| change.key.as_str()).collect();
     assert_eq!(keys, ["data", "log.level", "site.names", "trusted_proxies"]);

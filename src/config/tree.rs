@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Error, Options, Spanned};
+use serde_saphyr::{Error, Location, Options, Spanned};
 
 /// Who said it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub source: Source,
-    pub line: u64,
-    pub column: u64,
+    pub line: u32,
+    pub column: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +57,16 @@ impl Place {
     #[must_use]
     pub fn whole(source: Source) -> Self {
         Self { source, line: 0, column: 0 }
+    }
+
+    #[must_use]
+    pub fn of(file: &Arc<Path>, location: Location) -> Self {
+        let whole = |number: u64| u32::try_from(number).unwrap_or(0);
+        Self {
+            source: Source::File(Arc::clone(file)),
+            line: whole(location.line()),
+            column: whole(location.column()),
+        }
     }
 
     /// The folder relative paths of this place count from; `None` = the working folder.
@@ -180,11 +190,7 @@ impl Node {
 const SHOWN_CHARS: usize = 60;
 
 fn raw_to_node(raw: Spanned<Raw>, file: &Arc<Path>) -> Node {
-    let place = Place {
-        source: Source::File(Arc::clone(file)),
-        line: raw.referenced.line(),
-        column: raw.referenced.column(),
-    };
+    let place = Place::of(file, raw.referenced);
     let kind = match raw.value {
         Raw::Null => Kind::Null,
         Raw::Truth(truth) => Kind::Truth(truth),
@@ -198,11 +204,7 @@ fn raw_to_node(raw: Spanned<Raw>, file: &Arc<Path>) -> Node {
             pairs
                 .into_iter()
                 .map(|(key, value)| Pair {
-                    place: Place {
-                        source: Source::File(Arc::clone(file)),
-                        line: key.referenced.line(),
-                        column: key.referenced.column(),
-                    },
+                    place: Place::of(file, key.referenced),
                     name: key.value,
                     node: raw_to_node(value, file),
                 })
