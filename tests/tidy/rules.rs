@@ -12,7 +12,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["base", "desk", "wire", "crypto"]),
     ("config", &["base"]),
     ("cache", &["base", "wire", "config", "store"]),
-    ("hub", &["base", "wire", "config"]),
+    ("hub", &["base", "session", "wire", "config"]),
     ("net", &["base", "wire", "config", "crypto"]),
     ("plugin", &["base", "wire", "config"]),
     ("fabric", &["base", "desk", "wire", "store"]),
@@ -337,7 +337,7 @@ pub fn layout(file: &Source) -> Vec<String> {
     if !known {
         out.push(format!("{}: not part of the top-level layout", file.path));
     }
-    let built = ["/dist/", "/build/", ".min.js", ".min.css", ".js.map", ".wasm", ".br", ".gz"];
+    let built = ["/dist/", ".min.js", ".min.css", ".js.map", ".wasm", ".br", ".gz"];
     let bundle = built.iter().any(|end| file.path.contains(end));
     let long = ["js", "mjs", "css", "html"].iter().any(|e| file.path.ends_with(&format!(".{e}")))
         && file.text.lines().any(|line| line.len() > 2_000);
