@@ -94,6 +94,12 @@ impl MessageKey {
         (self.0 >> 80) as u64
     }
 
+    /// Version 7 and the variant of RFC 9562, section 5.7.
+    #[must_use]
+    pub fn is_uuid_v7(self) -> bool {
+        (self.0 >> 76) & 0xf == 7 && (self.0 >> 62) & 3 == 2
+    }
+
     /// A UUIDv7 of `wall_ms` and 74 random bits.
     #[must_use]
     pub fn new(wall_ms: u64, random: u128) -> Self {
@@ -157,6 +163,7 @@ mod tests {
         assert_eq!(key.wall_ms(), 0x0123_4567_89ab);
         assert_eq!((key.0 >> 76) & 0xf, 7);
         assert_eq!((key.0 >> 62) & 3, 2);
+        assert!(key.is_uuid_v7() && !MessageKey(key.0 ^ 1 << 76).is_uuid_v7());
     }
 
     #[test]

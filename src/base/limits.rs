@@ -110,3 +110,20 @@ pub const IMAGE_SIDE: u32 = 16_384;
 pub const UPLOADS_PER_ADDRESS: usize = 4;
 /// Long polls of one address at a time: a network that blocks WebSockets hides many behind one.
 pub const POLLS: usize = 2_048;
+/// People of a site, disabled ones included; the roster's snapshot must fit a connection's outbox.
+pub const AGENTS: usize = 200;
+/// Teams of a site: the roster's snapshot again.
+pub const TEAMS: usize = 64;
+/// Inboxes of a site: the roster's snapshot again.
+pub const INBOXES: usize = 32;
+/// Origins one inbox serves: an organisation's sites, not a directory of them.
+pub const ORIGINS: usize = 16;
+/// Conversations one agent can be set to hold: more than anybody reads.
+pub const AGENT_CAPACITY_MOST: u32 = 100;
+/// Range of the answer timeout: less would move conversations while an agent types, more is "never".
+pub const ANSWER_LEAST_MS: u32 = 10_000;
+pub const ANSWER_MOST_MS: u32 = 24 * 60 * 60 * 1000;
+/// Bytes of the last message that a conversation's row keeps for lists.
+pub const ROW_PREVIEW_BYTES: usize = 120;
+/// Longest language tag, in bytes (BCP 47 suggests room for 35).
+pub const LANGUAGE_BYTES: usize = 35;

@@ -21,10 +21,14 @@ pub struct Actor {
 pub enum Command {
     Message(Content),
     Note(Private),
-    Recall(MessageKey),
+    /// Takes a message or note back; `author: None` = the sender's own.
+    Recall {
+        key: MessageKey,
+        author: Option<Who>,
+    },
     /// Take it, or give it to somebody; by an agent, a supervisor or the router.
     Assign(Assignee),
-    /// The shell has checked that the target exists and is not disabled.
+    /// `Site::request` has checked that the target exists and is not disabled.
     Transfer(TransferTo),
     /// Back to the queue; the router only.
     Requeue(QueueReason),
@@ -51,7 +55,7 @@ pub enum TransferTo {
     Team(TeamId),
 }
 
-/// What the first message of a conversation brings along; the shell has looked the inbox up.
+/// What the first message of a conversation brings along; `Site::request` has looked the inbox up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
     pub inbox: InboxId,
@@ -59,14 +63,23 @@ pub struct Opening {
     pub profile: Profile,
 }
 
-/// A command as it reaches `decide`.
+/// A command as it reaches `decide`; `Site::request` makes it. What the look-up refused is kept, because
+/// a retry of what was accepted once is acknowledged even if its target is gone by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub key: MessageKey,
-    /// First 16 bytes of the SHA-256 of the encoded command.
+    /// Hash of the encoded command: tells a retry from a conflict.
     pub body_hash: [u8; 16],
-    pub opening: Option<Opening>,
-    pub command: Command,
+    pub opening: Option<Result<Opening, Refusal>>,
+    pub command: Result<Command, Refusal>,
+}
+
+impl Request {
+    /// A request of the desk itself or of a test: nothing had to be looked up.
+    #[must_use]
+    pub fn plain(key: MessageKey, command: Command) -> Self {
+        Self { key, body_hash: [0; 16], opening: None, command: Ok(command) }
+    }
 }
 
 /// What the store knows of a (conversation, sender, key).
@@ -109,7 +122,8 @@ pub struct Placed<'a> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// An entry, or an opening or transfer and what follows from it; all in one journal batch.
+    /// All in one journal batch. Exactly one entry carries the request's key: the ack names its index
+    /// in the sender's feed. The others follow from it and have no key (`MessageKey(0)`).
     Append(Vec<Draft>),
     /// It was done before: the original ack.
     Already { index: Index, at: Wall },

@@ -53,7 +53,7 @@ pub struct Entry {
     /// The conversation; empty for entries of the site.
     #[prost(bytes = "vec", tag = "1")]
     pub conversation: ::prost::alloc::vec::Vec<u8>,
-    /// The sender's key of the command that made it.
+    /// The sender's key of the command that it records; empty when it only follows from that command.
     #[prost(bytes = "vec", tag = "2")]
     pub key: ::prost::alloc::vec::Vec<u8>,
     #[prost(message, optional, tag = "3")]
@@ -346,7 +346,7 @@ pub struct Record {
     /// An encoded Entry; empty for marks, sessions and secrets.
     #[prost(bytes = "bytes", tag = "3")]
     pub entry: ::prost::bytes::Bytes,
-    /// First 16 bytes of the SHA-256 of the command's encoded body: tells a retry from a conflict.
+    /// XXH3-128 of the encoded command, big-endian: tells a retry from a conflict.
     #[prost(bytes = "vec", tag = "4")]
     pub body_hash: ::prost::alloc::vec::Vec<u8>,
     /// Marks of one reader.
@@ -454,11 +454,14 @@ pub mod command {
         Profile(super::Profile),
     }
 }
-/// Take back an own message.
+/// Take back a message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Recall {
     #[prost(bytes = "vec", tag = "1")]
     pub target_key: ::prost::alloc::vec::Vec<u8>,
+    /// Who wrote it; empty = the sender of this command.
+    #[prost(message, optional, tag = "2")]
+    pub target_author: ::core::option::Option<Author>,
 }
 /// Give a queued conversation to an agent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -816,6 +819,12 @@ pub struct ConversationRow {
     /// When the owner was given it, or the visitor's first unanswered message came; 0 = answered.
     #[prost(uint64, tag = "19")]
     pub waiting_since_ms: u64,
+    /// Index in the full feed of the message the preview was taken from.
+    #[prost(uint64, tag = "20")]
+    pub preview_index: u64,
+    /// Why it was queued last.
+    #[prost(enumeration = "QueueReason", tag = "21")]
+    pub queue_reason: i32,
 }
 /// Bodies of HTTP requests and answers.
 #[derive(Clone, PartialEq, ::prost::Message)]
