@@ -123,7 +123,7 @@ pub fn write_entry_record(
 pub fn write_fact_record(out: &mut Vec<u8>, position: Position, fact: &Fact) {
     let mut record = proto::Record { position: position.0, ..proto::Record::default() };
     match fact {
-        Fact::Mark(mark) => record.mark = Some(mark_row(mark)),
+        Fact::Mark(mark) => record.mark = Some(proto_mark(mark)),
         Fact::SignIn(row) => {
             record.sign_in = Some(proto::SignIn {
                 token_hash: row.token_hash.to_vec(),
@@ -206,7 +206,7 @@ fn read_feed(feed: &proto::Feed, conversation: Option<ConversationId>) -> Option
     })
 }
 
-fn mark_row(mark: &Mark) -> proto::Mark {
+pub(super) fn proto_mark(mark: &Mark) -> proto::Mark {
     let who = match mark.reader {
         Who::Visitor(id) => proto::author::Who::Visitor(id.to_bytes().to_vec()),
         Who::Agent(id) => proto::author::Who::Agent(id.0),

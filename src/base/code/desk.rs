@@ -120,11 +120,6 @@ crate::base::code::codes! {
             "每个列表都有上限，以保证小型设备的内存。";
         remedy: "Remove one first.", "请先移除一项。";
     }
-    1023 CLAIMED Refusal {
-        what: "The site has an owner already.", "站点已有所有者。";
-        why: "A site is claimed once, with the one-time code.", "站点只能用一次性验证码认领一次。";
-        remedy: "Sign in, or ask the owner for an account.", "请登录，或向所有者申请账号。";
-    }
     1101 BAD_FRAME Refusal {
         what: "The frame could not be read.", "无法解析该数据帧。";
         why: "It is not a posthouse.v1 message, or a field has the wrong length.",
