@@ -74,10 +74,6 @@ impl Actor {
     fn is_visitor(&self) -> bool {
         matches!(self.who, Who::Visitor(_))
     }
-
-    fn author(&self) -> Author {
-        Author { who: self.who, name: self.name.clone() }
-    }
 }
 
 fn system() -> Author {
@@ -97,8 +93,17 @@ impl Asked<'_> {
         Drafting::new(self.conversation, self.now)
     }
 
+    /// Visitors are shown under the name they left, agents under their own.
+    fn author(&self) -> Author {
+        let name = match self.who.who {
+            Who::Visitor(_) => &self.conversation.profile.name,
+            Who::Agent(_) | Who::System => &self.who.name,
+        };
+        Author { who: self.who.who, name: name.clone() }
+    }
+
     fn record(&self, body: Body) -> Drafts {
-        Ok(self.drafting().records(self.key, self.who.author(), body).done())
+        Ok(self.drafting().records(self.key, self.author(), body).done())
     }
 
     /// A visitor's first message opens the conversation and puts it in the queue.
@@ -116,13 +121,14 @@ impl Asked<'_> {
         };
         let message = Body::Message(content_of(content)?);
         let profile = clean::profile(profile)?;
+        let author = Author { who: self.who.who, name: profile.name.clone() };
         let opened = Body::Opened { inbox: *inbox, team: *team, visitor, profile };
         let queued = Body::Queued { team: *team, reason: QueueReason::New };
         Ok(self
             .drafting()
-            .follows(self.who.author(), opened)
+            .follows(author.clone(), opened)
             .follows(system(), queued)
-            .records(self.key, self.who.author(), message)
+            .records(self.key, author, message)
             .done())
     }
 
@@ -169,9 +175,9 @@ impl Asked<'_> {
         let queued = Body::Queued { team: self.conversation.team, reason: QueueReason::Reopened };
         Ok(self
             .drafting()
-            .follows(self.who.author(), Body::Reopened)
+            .follows(self.author(), Body::Reopened)
             .follows(system(), queued)
-            .records(self.key, self.who.author(), message)
+            .records(self.key, self.author(), message)
             .done())
     }
 
@@ -218,10 +224,10 @@ impl Asked<'_> {
         }
         let mut drafting = self.drafting();
         if conversation.state == State::Resolved {
-            drafting = drafting.follows(self.who.author(), Body::Reopened);
+            drafting = drafting.follows(self.author(), Body::Reopened);
         }
         let assigned = self.assigned(to);
-        Ok(drafting.records(self.key, self.who.author(), assigned).done())
+        Ok(drafting.records(self.key, self.author(), assigned).done())
     }
 
     fn assigned(&self, to: &Assignee) -> Body {
@@ -255,7 +261,7 @@ impl Asked<'_> {
         };
         Ok(self
             .drafting()
-            .records(self.key, self.who.author(), Body::Transferred { from, to: target })
+            .records(self.key, self.author(), Body::Transferred { from, to: target })
             .follows(system(), next)
             .done())
     }
@@ -286,7 +292,7 @@ impl Asked<'_> {
         let queued = Body::Queued { team: self.conversation.team, reason: QueueReason::Reopened };
         Ok(self
             .drafting()
-            .records(self.key, self.who.author(), Body::Reopened)
+            .records(self.key, self.author(), Body::Reopened)
             .follows(system(), queued)
             .done())
     }
@@ -315,6 +321,7 @@ fn content_of(content: &Content) -> Result<Content, Refusal> {
             let text = clean::some_lines(text, limits::TEXT_BYTES, code::TEXT_TOO_LONG)?;
             Ok(Content::Text(text))
         }
+        Content::Attachment(file) if file.is_only_named() => refuse(code::NO_BLOB),
         Content::Attachment(file) => {
             let mut file = file.clone();
             file.name = clean::cut(&file.name, limits::FILE_NAME_BYTES).into();

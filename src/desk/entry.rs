@@ -94,6 +94,21 @@ pub struct Attachment {
     pub height: u32,
 }
 
+impl Attachment {
+    /// As a command names it: the rest is what the store knows of the file.
+    #[must_use]
+    pub fn named(blob: BlobId) -> Self {
+        let name = Private::default();
+        Self { blob, name, media_type: String::new(), size: 0, width: 0, height: 0 }
+    }
+
+    /// True when nobody looked the file up, or there is none.
+    #[must_use]
+    pub fn is_only_named(&self) -> bool {
+        self.media_type.is_empty()
+    }
+}
+
 /// What a visitor's page and browser said; every field may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {

@@ -87,7 +87,7 @@ impl Site {
         Some(Assignee { agent: id, name: row.name.clone(), avatar: row.avatar.clone() })
     }
 
-    /// Looks up everything that a client's ask names. `file` is the uploaded attachment that it shows.
+    /// Looks up everything that a client's ask names, but for the attachment, which the store knows.
     #[must_use]
     pub fn request(
         &self,
@@ -95,18 +95,16 @@ impl Site {
         body_hash: [u8; 16],
         opening: Option<OpeningAsk>,
         ask: CommandAsk,
-        file: Option<Attachment>,
     ) -> Request {
         let opening = opening.map(|ask| self.opening(ask));
-        Request { key, body_hash, opening, command: self.command(ask, file) }
+        Request { key, body_hash, opening, command: self.command(ask) }
     }
 
-    fn command(&self, ask: CommandAsk, file: Option<Attachment>) -> Result<Command, Refusal> {
+    fn command(&self, ask: CommandAsk) -> Result<Command, Refusal> {
         Ok(match ask {
             CommandAsk::Text(text) => Command::Message(Content::Text(text)),
             CommandAsk::Attachment(blob) => {
-                let found = file.filter(|file| file.blob == blob);
-                Command::Message(Content::Attachment(found.ok_or(Refusal::new(code::NO_BLOB))?))
+                Command::Message(Content::Attachment(Attachment::named(blob)))
             }
             CommandAsk::Note(text) => Command::Note(text),
             CommandAsk::Recall { key, author } => Command::Recall { key, author },

@@ -22,6 +22,6 @@ pub use row::{
 };
 pub use server::{
     Paged, Presence, Snapshot, Surroundings, delivery, encode_server, encode_snapshot, frame_list,
-    mark, presence, queue_place, typing,
+    mark_frame, presence_agent, presence_visitor, queue_place, staffed, typing_frame,
 };
 pub use words::{decode_entry, encode_entry, feed_from_proto, feed_to_proto};

@@ -7,10 +7,11 @@ use prost::Message as _;
 use super::proto;
 use super::proto::server_frame::Frame as P;
 use super::record::{Mark, proto_mark};
+use super::row::{conversation_row, visitor_row};
 use super::words::{feed_to_proto, proto_agent, proto_author, proto_inbox, proto_site, proto_team};
 use crate::base::code::Code;
 use crate::base::{AgentId, ConversationId, Epoch, Feed, Index, Language, Wall};
-use crate::desk::{AgentRow, Author, InboxRow, SiteRow, TeamRow};
+use crate::desk::{AgentRow, Author, Conversation, InboxRow, SiteRow, TeamRow};
 use crate::session::{Peer, ServerFrame, Status};
 
 /// What the frames of one connection share.
@@ -120,8 +121,7 @@ pub struct Snapshot {
     pub epoch: Epoch,
     pub index: Index,
     pub too_long: bool,
-    /// `conversation_row`, or `visitor_row` in a public feed.
-    pub conversations: Vec<proto::ConversationRow>,
+    pub conversations: Vec<Conversation>,
     pub agents: Vec<AgentRow>,
     pub teams: Vec<TeamRow>,
     pub inboxes: Vec<InboxRow>,
@@ -132,11 +132,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The snapshot of an empty feed, to be filled in.
     #[must_use]
-    pub fn empty(feed: Feed, epoch: Epoch, index: Index) -> Self {
+    pub fn of(feed: Feed, index: Index) -> Self {
         Self {
             feed,
-            epoch,
+            epoch: Epoch::default(),
             index,
             too_long: false,
             conversations: Vec::new(),
@@ -152,14 +153,20 @@ impl Snapshot {
 }
 
 #[must_use]
-pub fn encode_snapshot(snapshot: Snapshot) -> Bytes {
+pub fn encode_snapshot(snapshot: &Snapshot) -> Bytes {
     let feed = snapshot.feed;
+    let row = match feed {
+        Feed::Public(_) => visitor_row,
+        Feed::Full(_) | Feed::Inbox(_) | Feed::Team(_) | Feed::Roster | Feed::Site => {
+            conversation_row
+        }
+    };
     encode(P::Snapshot(proto::Snapshot {
         feed: Some(feed_to_proto(feed)),
         epoch: snapshot.epoch.to_bytes().to_vec(),
         index: snapshot.index.0,
         too_long: snapshot.too_long,
-        conversations: snapshot.conversations,
+        conversations: snapshot.conversations.iter().map(row).collect(),
         agents: snapshot.agents.iter().map(proto_agent).collect(),
         teams: snapshot.teams.iter().map(proto_team).collect(),
         inboxes: snapshot.inboxes.iter().map(proto_inbox).collect(),
@@ -173,40 +180,63 @@ pub fn encode_snapshot(snapshot: Snapshot) -> Bytes {
 /// Who is there; never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    Agent(AgentId, Status),
-    Visitor { conversation: ConversationId, online: bool, staffed: bool },
+    Agent {
+        agent: AgentId,
+        status: Status,
+    },
+    Visitor {
+        conversation: ConversationId,
+        online: bool,
+    },
+    /// Whether somebody could answer the reader now.
+    Staffed(bool),
 }
 
 fn proto_presence(presence: &Presence) -> proto::Presence {
+    let empty = proto::Presence::default();
     match presence {
-        Presence::Agent(agent, status) => proto::Presence {
-            agent: agent.0,
-            status: match status {
+        Presence::Agent { agent, status } => {
+            let status = match status {
                 Status::Offline => proto::Status::Offline,
                 Status::Away => proto::Status::Away,
                 Status::Online => proto::Status::Online,
-            }
-            .into(),
-            ..proto::Presence::default()
-        },
-        Presence::Visitor { conversation, online, staffed } => proto::Presence {
-            conversation: conversation.to_bytes().to_vec(),
-            visitor_online: *online,
-            staffed: *staffed,
-            ..proto::Presence::default()
-        },
+            };
+            proto::Presence { agent: agent.0, status: status.into(), ..empty }
+        }
+        Presence::Visitor { conversation, online } => {
+            let conversation = conversation.to_bytes().to_vec();
+            proto::Presence { conversation, visitor_online: *online, ..empty }
+        }
+        Presence::Staffed(staffed) => proto::Presence { staffed: *staffed, ..empty },
     }
 }
 
-/// A hint: lossy, for the peers it concerns now.
+/// A hint for the roster: an agent's status.
 #[must_use]
-pub fn presence(presence: &Presence) -> Bytes {
-    encode(P::Presence(proto_presence(presence)))
+pub fn presence_agent(agent: AgentId, status: Status) -> Bytes {
+    encode(P::Presence(proto_presence(&Presence::Agent { agent, status })))
 }
 
-/// A hint: `preview` is empty unless agents read it.
+/// A hint for agents: whether the visitor's page is open.
 #[must_use]
-pub fn typing(conversation: ConversationId, author: &Author, preview: &str, active: bool) -> Bytes {
+pub fn presence_visitor(conversation: ConversationId, online: bool) -> Bytes {
+    encode(P::Presence(proto_presence(&Presence::Visitor { conversation, online })))
+}
+
+/// A hint for visitors: whether somebody could answer now.
+#[must_use]
+pub fn staffed(staffed: bool) -> Bytes {
+    encode(P::Presence(proto_presence(&Presence::Staffed(staffed))))
+}
+
+/// A hint; `preview` is empty unless agents read it.
+#[must_use]
+pub fn typing_frame(
+    conversation: ConversationId,
+    author: &Author,
+    preview: &str,
+    active: bool,
+) -> Bytes {
     encode(P::Typing(proto::Typing {
         conversation: conversation.to_bytes().to_vec(),
         preview: preview.to_owned(),
@@ -217,7 +247,7 @@ pub fn typing(conversation: ConversationId, author: &Author, preview: &str, acti
 
 /// A hint; marks are in snapshots too.
 #[must_use]
-pub fn mark(mark: &Mark) -> Bytes {
+pub fn mark_frame(mark: &Mark) -> Bytes {
     encode(P::Mark(proto_mark(mark)))
 }
 
