@@ -89,8 +89,9 @@ export interface PosthouseSession {
   stop(): void;
   /** Sign-out: stop and delete everything stored under the scope. */
   erase(): Promise<void>;
-  /** Emits what is stored (snapshot, rows), then what is missing and what happens. */
-  follow(feed: FeedName): Promise<void>;
+  /** Emits what is stored (snapshot, rows), then what is missing and what happens. `exists` false =
+   * a conversation that this client opens with its first message. */
+  follow(feed: FeedName, exists?: boolean): Promise<void>;
   unfollow(feed: FeedName): void;
   /** Puts the command in the outbox, then sends it; resolves with its key once it is stored. The
    * opening goes along until the conversation's first ack. */
@@ -106,6 +107,8 @@ export interface PosthouseSession {
   setStatus(status: number): void;
   /** Up to 100 rows before `index`, oldest first, from the server; not stored. */
   before(feed: FeedName, index: number): Promise<Row[]>;
+  /** Where a request goes and the headers that authenticate it; for XMLHttpRequest. */
+  locate(path: string): Promise<{ url: string; headers: Record<string, string> }>;
   /** An authenticated request to the server, as attachments and history use it. */
   request(path: string, init?: RequestInit): Promise<Response>;
 }

@@ -511,11 +511,13 @@ export interface Delivery {
   feed?: Feed;
   index: number;
   entry: Uint8Array;
+  publicIndex: number;
 }
 export const Delivery: Schema<Delivery> = [
   [1, 'feed', Feed],
   [2, 'index', 0],
   [3, 'entry', 4],
+  [4, 'publicIndex', 0],
 ];
 
 export interface ConversationRow {

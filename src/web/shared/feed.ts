@@ -1,0 +1,119 @@
+// A followed feed in memory and the apply rule (R7): index = last + 1 is applied, a greater one is
+// held, a smaller one was seen already.
+import { decode, encode } from './codec.ts';
+import { Entry, type Delivery, type Mark, type Snapshot } from './gen/posthouse.ts';
+import type { Row } from './api.ts';
+import type { Place, StoredRow } from './store.ts';
+
+
+export class FeedState implements Place {
+  epoch = '';
+  index = 0;
+  snapshot?: Snapshot;
+  marks: Mark[] = [];
+  rows = new Map<number, Row>();
+  /** Deliveries that came before their predecessors. */
+  held = new Map<number, Delivery>();
+  /** The server does not know the conversation yet: not to be asked for. */
+  absent = false;
+  /** Something waits for the next transaction. */
+  dirty = false;
+  #rows: StoredRow[] = [];
+  #replace = false;
+
+  /** The apply rule; returns whether something was applied. */
+  deliver(delivery: Delivery): boolean {
+    if (delivery.index > this.index) this.held.set(delivery.index, delivery);
+    const before = this.index;
+    for (let next; this.epoch && (next = this.held.get(this.index + 1)); ) {
+      this.held.delete(next.index);
+      this.index = next.index;
+      this.#take(next);
+    }
+    return this.index > before;
+  }
+
+  /** A snapshot replaces everything, whatever the epoch was. */
+  replace(snapshot: Snapshot): void {
+    this.epoch = snapshot.epoch;
+    this.index = snapshot.index;
+    this.marks = snapshot.marks;
+    this.snapshot = { ...snapshot, entries: [] };
+    this.rows.clear();
+    this.#anew();
+    for (const delivery of snapshot.entries) this.#take(delivery);
+    for (const index of this.held.keys()) if (index <= this.index) this.held.delete(index);
+  }
+
+  /** Takes over what IndexedDB or another tab knows. */
+  restore(place: Place, rows: Row[]): void {
+    const { epoch, index, snapshot, marks } = place;
+    Object.assign(this, { epoch, index, snapshot, marks });
+    for (const row of rows) this.rows.set(row.index, row);
+  }
+
+  /** Nothing is known any more. */
+  forget(): void {
+    this.restore({ epoch: '', index: 0, marks: [] }, []);
+    this.rows.clear();
+    this.held.clear();
+    this.absent = true;
+    this.#anew();
+  }
+
+  /** Keeps the mark when it goes further than the reader's last one. */
+  mark(mark: Mark): boolean {
+    const at = this.marks.findIndex((known) => reader(known) === reader(mark));
+    const known = this.marks[at];
+    if (known && known.read >= mark.read && known.delivered >= mark.delivered) return false;
+    const marks = this.marks.filter((item) => item !== known);
+    this.marks = [...marks, mark];
+    return (this.dirty = true);
+  }
+
+  place(): Place {
+    const { epoch, index, snapshot, marks } = this;
+    return { epoch, index, marks, ...(snapshot && { snapshot }) };
+  }
+
+  /** What the next transaction writes. */
+  drain(): { rows: StoredRow[]; replace: boolean } {
+    const drained = { rows: this.#rows, replace: this.#replace };
+    this.#rows = [];
+    this.#replace = this.dirty = false;
+    return drained;
+  }
+
+  #anew(): void {
+    this.#rows = [];
+    this.#replace = this.dirty = true;
+  }
+
+  #take(delivery: Delivery): void {
+    const row = toRow(delivery, delivery.entry);
+    this.#put(row, delivery.entry);
+    const target = row.entry.recalled?.targetKey;
+    if (!target) return;
+    for (const old of this.rows.values()) {
+      const { key, conversation, message, note, ...rest } = old.entry;
+      if (key !== target || conversation !== row.entry.conversation || !(message || note)) continue;
+      const entry = { key, conversation, ...rest, tombstone: { reason: 1 } };
+      this.#put({ ...old, entry }, encode(Entry, entry));
+    }
+  }
+
+  #put(row: Row, raw: Uint8Array): void {
+    this.rows.set(row.index, row);
+    this.#rows.push({ index: row.index, publicIndex: row.publicIndex, raw });
+    this.dirty = true;
+  }
+}
+
+/** A row from its place and its encoded entry. */
+export function toRow(place: { index: number; publicIndex: number }, raw: Uint8Array): Row {
+  return { index: place.index, publicIndex: place.publicIndex, entry: decode(Entry, raw) };
+}
+
+function reader(mark: Mark): string {
+  return `${mark.reader?.agent ?? ''}/${mark.reader?.visitor ?? ''}`;
+}

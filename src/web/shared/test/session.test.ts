@@ -1,0 +1,282 @@
+import 'fake-indexeddb/auto';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PosthouseSession, Row, SessionEvent } from '../api.ts';
+import { encode, fromHex } from '../codec.ts';
+import { FrameList } from '../gen/posthouse.ts';
+import { publicFeed, randomId } from '../id.ts';
+import { openSession } from '../session.ts';
+import { FakeServer } from './fake.ts';
+
+const OPENING = { inboxKey: 'k' };
+let scopes = 0;
+
+async function until(true_: () => boolean, ms = 4_000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!true_()) {
+    assert.ok(Date.now() < end, 'timed out');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+interface Seen {
+  session: PosthouseSession;
+  events: SessionEvent[];
+  rows: Map<number, Row>;
+  texts: () => (string | undefined)[];
+}
+
+function open(scope: string): Seen {
+  const session = openSession({
+    base: 'https://desk.test',
+    client: 'test/1',
+    scope,
+    language: 'en',
+    inboxKey: 'k',
+    token: () => Promise.resolve('ab'.repeat(32)),
+  });
+  const events: SessionEvent[] = [];
+  const rows = new Map<number, Row>();
+  session.listen((event) => {
+    events.push(event);
+    if (event.type === 'snapshot') rows.clear();
+    if (event.type === 'rows') for (const row of event.rows) rows.set(row.index, row);
+  });
+  const texts = () =>
+    [...rows.keys()].sort((a, b) => a - b).map((index) => rows.get(index)!.entry.message?.text);
+  return { session, events, rows, texts };
+}
+
+function scene() {
+  const server = new FakeServer();
+  server.install();
+  return { server, conversation: randomId(), scope: `scope ${++scopes}` };
+}
+
+const say = (text: string) => ({ message: { text } });
+
+test('a first message opens its conversation, is acknowledged and read back', async () => {
+  const { server, conversation, scope } = scene();
+  const { session, texts } = open(scope);
+  await session.follow(publicFeed(conversation), false);
+  await session.start();
+  await session.submit(conversation, say('one'), OPENING as never);
+  await until(() => session.pending.length === 0 && texts().length === 1);
+  await session.submit(conversation, say('two'), OPENING as never);
+  await until(() => texts().length === 2);
+  assert.deepEqual(texts(), ['one', 'two']);
+  assert.equal(server.submits[0]!.opening?.inboxKey, 'k');
+  assert.equal(server.submits[1]!.opening, undefined);
+  assert.deepEqual(server.hellos[0]!.hello!.cursors, []);
+  session.stop();
+});
+
+test('what was written while the server is down survives a reload and arrives once', async () => {
+  const { server, conversation, scope } = scene();
+  server.down = true;
+  const first = open(scope);
+  await first.session.start();
+  await first.session.submit(conversation, say('a'), OPENING as never);
+  await first.session.submit(conversation, say('b'), OPENING as never);
+  first.session.stop();
+  server.down = false;
+  const second = open(scope);
+  await second.session.follow(publicFeed(conversation), false);
+  await second.session.start();
+  assert.equal(second.session.pending.length, 2);
+  await until(() => second.session.pending.length === 0 && second.texts().length === 2);
+  assert.deepEqual(second.texts(), ['a', 'b']);
+  second.session.stop();
+});
+
+test('an ack that was lost is asked for again under the same key', async () => {
+  const { server, conversation, scope } = scene();
+  const { session, texts } = open(scope);
+  await session.start();
+  server.mute = true;
+  const key = await session.submit(conversation, say('once'), OPENING as never);
+  await until(() => server.submits.length === 1);
+  assert.equal(session.pending.length, 1);
+  server.mute = false;
+  server.cut();
+  await until(() => session.pending.length === 0);
+  assert.deepEqual(server.submits.map((submit) => submit.key), [key, key]);
+  assert.equal(server.entries.length, 1);
+  assert.deepEqual(texts(), []);
+  session.stop();
+});
+
+test('a reload resumes from the stored cursor', async () => {
+  const { server, conversation, scope } = scene();
+  const feed = publicFeed(conversation);
+  server.conversation = conversation;
+  server.append(say('old'));
+  const first = open(scope);
+  await first.session.follow(feed);
+  await first.session.start();
+  await until(() => first.texts().length === 1);
+  first.session.stop();
+  server.append(say('new'));
+  const second = open(scope);
+  await second.session.follow(feed);
+  assert.deepEqual(second.texts(), ['old']);
+  await second.session.start();
+  await until(() => second.texts().length === 2);
+  const { cursors } = server.hellos[1]!.hello!;
+  assert.deepEqual(cursors.map(({ epoch, index }) => [epoch, index]), [[server.epoch, 1]]);
+  assert.ok(!second.events.slice(3).some((e) => e.type === 'snapshot' && e.snapshot.index > 1));
+  second.session.stop();
+});
+
+test('another epoch replaces what was known', async () => {
+  const { server, conversation, scope } = scene();
+  server.conversation = conversation;
+  for (const text of ['a', 'b', 'c']) server.append(say(text));
+  const seen = open(scope);
+  await seen.session.follow(publicFeed(conversation));
+  await seen.session.start();
+  await until(() => seen.texts().length === 3);
+  server.epoch = 'e1'.repeat(16);
+  server.entries.length = 1;
+  server.cut();
+  await until(() => seen.texts().length === 1);
+  seen.session.stop();
+  const again = open(scope);
+  await again.session.follow(publicFeed(conversation));
+  assert.deepEqual(again.texts(), ['a']);
+  again.session.stop();
+});
+
+test('a hole is held and pulled, what comes twice is dropped', async () => {
+  const { server, conversation, scope } = scene();
+  server.conversation = conversation;
+  const seen = open(scope);
+  const pulls: string[] = [];
+  globalThis.fetch = (async (url: string) => {
+    pulls.push(url);
+    const server_ = [2, 3].map((index) => server.delivery(index));
+    return new Response(encode(FrameList, { server: server_ }) as BodyInit);
+  }) as never;
+  await seen.session.follow(publicFeed(conversation));
+  await seen.session.start();
+  await until(() => seen.session.link.state === 'live');
+  await until(() => [...server.sockets].some((socket) => socket.follows));
+  server.append(say('1'));
+  await until(() => seen.texts().length === 1);
+  server.deliver(1);
+  for (const socket of server.sockets) socket.follows = false;
+  server.append(say('2'));
+  for (const socket of server.sockets) socket.follows = true;
+  server.append(say('3'));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual(seen.texts(), ['1']);
+  await until(() => seen.texts().length === 3);
+  assert.deepEqual(seen.texts(), ['1', '2', '3']);
+  assert.match(pulls[0]!, /after=1&/);
+  const told = seen.events.flatMap((e) => (e.type === 'rows' ? e.rows.map((row) => row.index) : []));
+  assert.deepEqual(told, [1, 2, 3]);
+  seen.session.stop();
+});
+
+test('a recalled message is a tombstone here and in the store', async () => {
+  const { server, conversation, scope } = scene();
+  server.conversation = conversation;
+  const key = randomId();
+  server.append({ key, message: { text: 'secret' } });
+  const seen = open(scope);
+  await seen.session.follow(publicFeed(conversation));
+  await seen.session.start();
+  await until(() => seen.texts().length === 1);
+  server.append({ recalled: { targetKey: key, publicIndex: 1 } });
+  await until(() => seen.rows.get(1)?.entry.tombstone?.reason === 1);
+  assert.equal(seen.rows.get(1)!.entry.message, undefined);
+  seen.session.stop();
+  const again = open(scope);
+  await again.session.follow(publicFeed(conversation));
+  assert.equal(again.rows.get(1)?.entry.tombstone?.reason, 1);
+  again.session.stop();
+});
+
+test('close codes: 4000 to 4499 come back after the time given, 4500 and up do not', async () => {
+  const { server, scope } = scene();
+  const seen = open(scope);
+  await seen.session.start();
+  await until(() => seen.session.link.state === 'live');
+  server.cut(4008, '{"code":1108,"retry_after_ms":300}');
+  const { link } = seen.session;
+  assert.equal(link.state, 'waiting');
+  assert.equal(link.code, 1108);
+  assert.ok(link.retryAtMs! >= Date.now() + 290 && link.retryAtMs! <= Date.now() + 460);
+  await until(() => seen.session.link.state === 'live');
+  server.cut(4509, '{"code":1109}');
+  assert.equal(seen.session.link.state, 'refused');
+  assert.equal(seen.session.link.code, 1109);
+  seen.session.stop();
+});
+
+test('sockets that never open give way to HTTP', async () => {
+  const { server, conversation, scope } = scene();
+  server.down = true;
+  const posted: string[] = [];
+  globalThis.fetch = (async (url: string, init?: RequestInit) => {
+    posted.push(`${init?.method ?? 'GET'} ${new URL(url).pathname}`);
+    const body = init?.body as Uint8Array | undefined;
+    const answer = body?.length
+      ? { server: [{ ack: { conversation, key: session.pending[0]?.key ?? '', index: 1 } }] }
+      : {};
+    return new Response(encode(FrameList, answer) as BodyInit);
+  }) as never;
+  const { session } = open(scope);
+  await session.start();
+  await session.submit(conversation, say('by post'), OPENING as never);
+  await until(() => session.pending.length === 0, 8_000);
+  assert.equal(session.link.transport, 'http');
+  assert.ok(posted.includes('POST /v1/frames'));
+  session.stop();
+});
+
+test('without IndexedDB the session works in memory and says so', async () => {
+  const { conversation, scope } = scene();
+  const real = globalThis.indexedDB;
+  Object.assign(globalThis, { indexedDB: { open: () => assert.fail('private mode') } });
+  const { session, events } = open(scope);
+  await session.start();
+  Object.assign(globalThis, { indexedDB: real });
+  await session.submit(conversation, say('x'), OPENING as never);
+  await until(() => session.pending.length === 0);
+  assert.ok(events.some((event) => event.type === 'storage' && event.volatile));
+  session.stop();
+});
+
+test('one tab leads; a second one sends and hears through it', async () => {
+  const { server, conversation, scope } = scene();
+  const queue: (() => Promise<void>)[] = [];
+  const next = () => void queue.shift()?.();
+  const request = (_: string, __: unknown, held: () => Promise<void>) => {
+    queue.push(() => held().then(next));
+    if (queue.length === 1 && !busy) ((busy = true), next());
+    return new Promise(() => {});
+  };
+  let busy = false;
+  Object.defineProperty(globalThis, 'navigator', { value: { locks: { request } }, configurable: true });
+  const a = open(scope);
+  const b = open(scope);
+  await a.session.follow(publicFeed(conversation), false);
+  await b.session.follow(publicFeed(conversation), false);
+  await a.session.start();
+  await b.session.start();
+  await b.session.submit(conversation, say('from b'), OPENING as never);
+  await until(() => a.texts().length === 1 && b.texts().length === 1);
+  assert.equal(server.hellos.length, 1);
+  assert.equal(b.session.pending.length, 0);
+  assert.equal(b.session.link.state, 'live');
+  a.session.stop();
+  await b.session.submit(conversation, say('alone'), OPENING as never);
+  await until(() => b.texts().length === 2);
+  assert.equal(server.hellos.length, 2);
+  b.session.stop();
+});
+
+test('hexadecimal goes both ways', () => {
+  assert.deepEqual(fromHex('00ff10'), new Uint8Array([0, 255, 16]));
+});
