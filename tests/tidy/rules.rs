@@ -3,7 +3,8 @@
 use crate::scan::{Source, block_end, is_name};
 
 /// The house: a room, the rooms it may import, and the crates that it alone may name.
-/// `crypto` stands for the crate of that name. Rooms that have no folder yet are listed all the same.
+/// `crypto` stands for the crate of that name. Rooms that have no folder yet are listed all the
+/// same.
 pub const ROOMS: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("desk", &["base"]),
@@ -52,7 +53,7 @@ const KEEPERS: &[(&str, &[&str])] = &[
 /// Rooms of values only, and what would break that.
 const PURE: &[&str] = &["base", "desk", "session"];
 const IMPURE: &[&str] =
-    &["tokio", "std::fs", "std::net", "std::thread", "std::process", "std::env", "getrandom"];
+    &["tokio", "std::fs", "std::thread", "std::process", "std::env", "getrandom"];
 
 /// Rooms that own clocks and tasks.
 const CLOCKED: &[&str] = &["node", "actors", "net"];

@@ -1,5 +1,5 @@
-//! Reading the tree: every source file, its text, and the same text with comments and literals blanked
-//! (same length, same lines), so that rules look at code and never at prose.
+//! Reading the tree: every source file, its text, and the same text with comments and literals
+//! blanked (same length, same lines), so that rules look at code and never at prose.
 
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,204 @@
+//! The server as a process of its own: set up, started, killed, started again.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::socket::Target;
+
+pub struct Server {
+    binary: PathBuf,
+    data: PathBuf,
+    pub address: SocketAddr,
+    /// Where to pin it; it gets a session of its own in any case.
+    core: Option<usize>,
+    /// What `posthouse setup` answered.
+    pub inbox_key: String,
+    pub ca: PathBuf,
+    environment: Vec<(String, String)>,
+    child: Option<Child>,
+}
+
+/// Sign-in of the owner that [`Server::set_up`] makes.
+pub const OWNER: &str = "owner";
+pub const PASSWORD: &str = "correct horse battery staple";
+
+impl Server {
+    /// Makes a site in `folder/data` with `posthouse setup`; nothing runs yet.
+    ///
+    /// # Errors
+    /// When setup fails; its message is in the error.
+    pub fn set_up(binary: &Path, folder: &Path, core: Option<usize>) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let data = folder.join("data");
+        let password = folder.join("password");
+        fs::write(&password, PASSWORD)?;
+        let output = Command::new(binary)
+            .arg("setup")
+            .arg("--data")
+            .arg(&data)
+            .args(["--owner", OWNER, "--password-file"])
+            .arg(&password)
+            .args(["--site", "Post", "--json"])
+            .output()
+            .with_context(|| format!("cannot run {}", binary.display()))?;
+        let answer = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            bail!("setup failed: {answer}{}", String::from_utf8_lossy(&output.stderr));
+        }
+        let answer: serde_json::Value = serde_json::from_str(&answer)?;
+        let text = |name: &str| -> Result<String> {
+            Ok(answer[name].as_str().with_context(|| format!("setup says no {name}"))?.to_owned())
+        };
+        Ok(Self {
+            binary: binary.to_owned(),
+            data,
+            address: free_port()?,
+            core,
+            inbox_key: text("inbox_key")?,
+            ca: PathBuf::from(text("ca")?),
+            environment: Vec::new(),
+            child: None,
+        })
+    }
+
+    /// Gives the process an environment variable at its next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts it and waits until it answers. Returns the time from start to the first answer.
+    ///
+    /// # Errors
+    /// When it does not answer within 20 s.
+    pub fn start(&mut self) -> Result<Duration> {
+        let mut command = Command::new("setsid");
+        if let Some(core) = self.core {
+            command.args(["taskset", "-c", &core.to_string()]);
+        }
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.data.with_file_name("server.log"))?;
+        command
+            .arg(&self.binary)
+            .arg("serve")
+            .arg("--data")
+            .arg(&self.data)
+            .args(["--listen", &self.address.to_string()])
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let begin = Instant::now();
+        self.child = Some(command.spawn()?);
+        while !self.ready() {
+            if begin.elapsed() > Duration::from_secs(20) {
+                bail!("the server does not answer; see server.log in {}", self.data.display());
+            }
+            if let Some(status) = self.child.as_mut().and_then(|c| c.try_wait().ok()?) {
+                bail!("the server ended: {status}; see server.log in {}", self.data.display());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(begin.elapsed())
+    }
+
+    fn ready(&self) -> bool {
+        self.get("/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    }
+
+    /// A plain GET on loopback: head and body as they came.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn get(&self, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let host = self.address;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// The process id while it runs.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<u32> {
+        Ok(self.child.as_ref().context("the server does not run")?.id())
+    }
+
+    /// kill -9, and waits until the process is gone.
+    ///
+    /// # Errors
+    /// When it did not run.
+    pub fn kill(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("the server does not run")?;
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM, and waits until the process is gone; an error when it ends with another code than
+    /// 0.
+    ///
+    /// # Errors
+    /// When it did not run or did not end well.
+    pub fn stop(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("the server does not run")?;
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        let status = child.wait()?;
+        if !status.success() {
+            bail!("the server ended with {status}");
+        }
+        Ok(())
+    }
+
+    /// Every entry, as `posthouse store dump --jsonl` prints it; no server may run.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn dump(&self) -> Result<Vec<serde_json::Value>> {
+        let output = Command::new(&self.binary)
+            .args(["store", "dump", "--jsonl", "--data"])
+            .arg(&self.data)
+            .output()?;
+        if !output.status.success() {
+            bail!("dump failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let text = String::from_utf8(output.stdout)?;
+        text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    }
+
+    /// How to reach it.
+    ///
+    /// # Errors
+    /// When the CA cannot be read.
+    pub fn target(&self, tls: bool) -> Result<Target> {
+        match tls {
+            false => Ok(Target { address: self.address, tls: None }),
+            true => Target::tls(self.address, &crate::socket::read_pem(&self.ca)?),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            // Nothing to tell anybody: the process is gone either way.
+            let _ = self.kill();
+        }
+    }
+}
+
+fn free_port() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
