@@ -127,3 +127,9 @@ pub const ANSWER_MOST_MS: u32 = 24 * 60 * 60 * 1000;
 pub const ROW_PREVIEW_BYTES: usize = 120;
 /// Longest language tag, in bytes (BCP 47 suggests room for 35).
 pub const LANGUAGE_BYTES: usize = 35;
+/// After GoingAway a connection is closed when its submits are answered, at the latest after this time.
+pub const DRAIN_MS: u64 = 2_000;
+/// Typing previews of one peer are passed on at most this often.
+pub const TYPING_INTERVAL_MS: u64 = 100;
+/// Conversations of one connection whose marks are coalesced.
+pub const MARKED_CONVERSATIONS: usize = 16;

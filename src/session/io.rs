@@ -64,11 +64,12 @@ pub enum Input<S> {
     Authenticated(Result<Peer, Code>),
     /// A live entry of a followed feed; `frame` is the encoded `ServerFrame::Delivery`.
     Entry { feed: Feed, index: Index, frame: Bytes },
-    /// An answer to `Effect::Read`: a page in order, and the feed's head at the time of reading.
+    /// An answer to `Effect::Read`: a page in order, and the feed's head at the time of reading. Its frames
+    /// are encoded `ServerFrame::Delivery`.
     Page { feed: Feed, entries: Vec<(Index, Bytes)>, head: Index },
     /// An answer to `Effect::Snapshot`: the encoded `ServerFrame::Snapshot` and the index it is at.
     Snapshot { feed: Feed, index: Index, frame: Bytes },
-    /// A read failed, or the feed is not the peer's.
+    /// A read failed (with a time to try again), or the feed is not the peer's, or not any more.
     ReadRefused { feed: Feed, refusal: Refusal },
     /// The command is on disk.
     Durable { conversation: ConversationId, key: MessageKey, index: Index, at: Wall },
@@ -80,6 +81,8 @@ pub enum Input<S> {
     GoingAway { retry_after_ms: u32 },
     /// Time has passed; call when `deadline` is reached.
     Time,
+    /// The socket is gone: what was coalesced is let out.
+    Gone,
 }
 
 /// What the shell must do.
@@ -91,22 +94,24 @@ pub enum Effect<S> {
     SendBytes(Bytes),
     /// Look the credentials up and answer with `Input::Authenticated`.
     Authenticate(Hello),
-    /// Register for live entries of the feed, then answer with `Input::Page` of what lies after.
-    Follow {
-        feed: Feed,
-    },
+    /// Stop live entries and hints of the feed.
     Unfollow {
         feed: Feed,
     },
-    /// Read a page after this index and answer with `Input::Page`.
+    /// Read a page after this index and answer with `Input::Page` when the outbox has room for it: that is
+    /// the back-pressure of catching up. One read or snapshot of a session is under way at a time.
+    /// `register`: first check the peer's right and register for the feed's live entries and hints, if
+    /// that is not done yet.
     Read {
         feed: Feed,
         after: Index,
+        register: bool,
     },
-    /// Make a snapshot and answer with `Input::Snapshot`.
+    /// Make a snapshot and answer with `Input::Snapshot`; else as `Read`.
     Snapshot {
         feed: Feed,
         too_long: bool,
+        register: bool,
     },
     /// Hand the command to the conversation's shard.
     Submit {
@@ -127,7 +132,7 @@ pub enum Effect<S> {
     Status(Status),
     /// Stop (or go on) reading the socket: too many submits are not answered yet.
     Reading(bool),
-    /// Close with this code after what was sent.
+    /// Close with this code after what was sent; nothing follows.
     Close {
         code: Code,
         retry_after_ms: u32,
@@ -150,7 +155,5 @@ pub enum ServerFrame {
 pub struct Terms {
     pub epoch: Epoch,
     pub ping_interval_ms: u32,
-    /// An agent known by cookie before the first frame.
-    pub agent: Option<AgentId>,
     pub started: Tick,
 }
