@@ -345,9 +345,11 @@ export const Mark: Schema<Mark> = [
 
 export interface Recall {
   targetKey: string;
+  targetAuthor?: Author;
 }
 export const Recall: Schema<Recall> = [
   [1, 'targetKey', 3],
+  [2, 'targetAuthor', Author],
 ];
 
 export interface Assign {
@@ -540,6 +542,8 @@ export interface ConversationRow {
   rating: number;
   queuedMs: number;
   waitingSinceMs: number;
+  previewIndex: number;
+  queueReason: QueueReason;
 }
 export const ConversationRow: Schema<ConversationRow> = [
   [1, 'id', 3],
@@ -561,6 +565,8 @@ export const ConversationRow: Schema<ConversationRow> = [
   [17, 'rating', 0],
   [18, 'queuedMs', 0],
   [19, 'waitingSinceMs', 0],
+  [20, 'previewIndex', 0],
+  [21, 'queueReason', 0],
 ];
 
 export interface Presence {

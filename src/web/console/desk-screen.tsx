@@ -1,0 +1,31 @@
+// The main screen: list, messages, details; the address says which conversation is open.
+import { useEffect, useState } from 'preact/hooks';
+import { ChatPane } from './chat/pane.tsx';
+import { DetailsPane } from './details/details.tsx';
+import { ListPane } from './list/list.tsx';
+import { LinkBanner } from './list/link-banner.tsx';
+import { openConversation } from './state/live.ts';
+import { route } from './state/route.ts';
+
+export function Desk() {
+  const [details, setDetails] = useState(false);
+  const here = route.value;
+  const id = here.screen === 'desk' ? here.conversation : null;
+  useEffect(() => {
+    openConversation(id);
+    setDetails(false);
+  }, [id]);
+  // Looking elsewhere is not reading: the settings close the conversation.
+  useEffect(() => () => openConversation(null), []);
+  const look = `${id ? ' with-chat' : ''}${details ? ' with-details' : ''}`;
+  return (
+    <div class="shell">
+      <LinkBanner />
+      <div class={`panes${look}`}>
+        <ListPane />
+        <ChatPane details={details} toggleDetails={() => setDetails(!details)} />
+        <DetailsPane close={() => setDetails(false)} />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,54 @@
+// The own account: the name visitors see, and a new password.
+import { useState } from 'preact/hooks';
+import { api } from '../state/api.ts';
+import { me } from '../state/desk.ts';
+import { t } from '../state/language.ts';
+import { tell } from '../state/toasts.ts';
+import { Field, Form, useSending } from '../ui/field.tsx';
+import { PASSWORD_LEAST, PasswordPair, pairProblem } from '../ui/password.tsx';
+import { Head } from './parts.tsx';
+
+export function Account() {
+  const [current, setCurrent] = useState('');
+  const [password, setPassword] = useState('');
+  const [again, setAgain] = useState('');
+  const sending = useSending();
+  const change = async () => {
+    const wrong = pairProblem(password, again);
+    if (wrong) return sending.setProblem(wrong);
+    await api('PATCH', `/v1/agents/${me.value?.id}`, { current_password: current, password });
+    setCurrent('');
+    setPassword('');
+    setAgain('');
+    tell(t('passwordChanged'));
+  };
+  return (
+    <>
+      <Head title={t('ownAccount')} lead={`${me.value?.name} · ${me.value?.login}`} />
+      <Form sending={sending} submit={change} look="sheet-form">
+        <h2>{t('changePassword')}</h2>
+        <Field label={t('currentPassword')}>
+          <input
+            class="input"
+            type="password"
+            autocomplete="current-password"
+            required
+            value={current}
+            onInput={(event) => setCurrent(event.currentTarget.value)}
+          />
+        </Field>
+        <PasswordPair
+          label={t('newPassword')}
+          hint={t('passwordHint', { n: PASSWORD_LEAST })}
+          password={password}
+          again={again}
+          setPassword={setPassword}
+          setAgain={setAgain}
+        />
+        <button class="button main" disabled={sending.busy}>
+          {t('changePassword')}
+        </button>
+      </Form>
+    </>
+  );
+}

@@ -1,0 +1,198 @@
+// Agents: who may sign in, as what, for which teams, and how many conversations at a time.
+import { useState } from 'preact/hooks';
+import { type AgentRow, ROLE_AGENT, STATUS_OFFLINE } from '../../shared/gen/posthouse.ts';
+import { me, presence, teamName, teams } from '../state/desk.ts';
+import { t } from '../state/language.ts';
+import { agentFrom, ROLES } from '../state/wire-json.ts';
+import { STATUSES } from '../list/own-bar.tsx';
+import { AgentFace } from '../ui/face.tsx';
+import { Field } from '../ui/field.tsx';
+import { PASSWORD_LEAST, PasswordPair, pairProblem } from '../ui/password.tsx';
+import { Cards, Check, Head, RowDialog, useList } from './parts.tsx';
+
+const ROLE_WORDS = ['roleAgent', 'roleAgent', 'roleSupervisor', 'roleOwner'] as const;
+const NEW: AgentRow = {
+  id: 0,
+  login: '',
+  name: '',
+  avatar: '',
+  role: ROLE_AGENT,
+  capacity: 5,
+  teams: [],
+  disabled: false,
+};
+
+export function Agents() {
+  const listed = useList('agents', agentFrom);
+  const [edited, setEdited] = useState<AgentRow | null>(null);
+  const add = () => setEdited({ ...NEW, teams: [...teams.value.keys()].slice(0, 1) });
+  return (
+    <>
+      <Head title={t('agents')} lead={t('agentsLead')} add={{ word: t('addAgent'), act: add }} />
+      <Cards
+        listed={listed}
+        empty={t('noneYet')}
+        card={(agent) => (
+          <>
+            <AgentFace agent={agent} own={agent.id === me.value?.id} />
+            <div class="grow">
+              <strong>{agent.name}</strong> <StatusTag agent={agent} />
+              <p>{about(agent)}</p>
+            </div>
+            <button
+              type="button"
+              class="button"
+              onClick={() => setEdited(agent)}
+              aria-label={`${t('change')} ${agent.name}`}
+            >
+              {t('change')}
+            </button>
+          </>
+        )}
+      />
+      {edited && <AgentDialog agent={edited} done={listed.reload} close={() => setEdited(null)} />}
+    </>
+  );
+}
+
+function StatusTag({ agent }: { agent: AgentRow }) {
+  if (agent.disabled) return <span class="tag late">{t('disabled')}</span>;
+  const status = presence.value.get(agent.id) ?? STATUS_OFFLINE;
+  const [, look, word] = STATUSES.find(([known]) => known === status) ?? STATUSES[2];
+  return (
+    <span class="tag">
+      <span class={`dot ${look}`} />
+      {t(word)}
+    </span>
+  );
+}
+
+function about(agent: AgentRow): string {
+  const names = agent.teams.map(teamName).join(t('listComma'));
+  const role = t(ROLE_WORDS[agent.role] ?? 'roleAgent');
+  return [agent.login, role, t('capacityOf', { n: agent.capacity }), names]
+    .filter(Boolean)
+    .join(' · ');
+}
+
+interface DialogProps {
+  agent: AgentRow;
+  done: () => Promise<void>;
+  close: () => void;
+}
+
+function AgentDialog({ agent, done, close }: DialogProps) {
+  const [row, setRow] = useState(agent);
+  const [password, setPassword] = useState('');
+  const [again, setAgain] = useState('');
+  const [reset, setReset] = useState(agent.id === 0);
+  const set = (change: Partial<AgentRow>) => setRow({ ...row, ...change });
+  const self = agent.id !== 0 && agent.id === me.value?.id;
+
+  const body = () => {
+    const problem = reset ? pairProblem(password, again) : null;
+    if (problem) return { problem };
+    const { id: _, avatar: _avatar, ...change } = row;
+    return reset ? { ...change, password } : change;
+  };
+  const toggleTeam = (id: number, on: boolean) =>
+    set({ teams: on ? [...row.teams, id] : row.teams.filter((team) => team !== id) });
+
+  return (
+    <RowDialog
+      title={agent.id ? agent.name : t('addAgent')}
+      path="/v1/agents"
+      id={agent.id}
+      body={body}
+      done={done}
+      close={close}
+    >
+      <div class="form-row">
+        <Field label={t('name')} hint={t('agentNameHint')}>
+          <input
+            class="input"
+            required
+            maxLength={60}
+            value={row.name}
+            onInput={(event) => set({ name: event.currentTarget.value })}
+          />
+        </Field>
+        <Field label={t('login')}>
+          <input
+            class="input"
+            required
+            maxLength={60}
+            autocapitalize="none"
+            autocomplete="off"
+            spellcheck={false}
+            value={row.login}
+            onInput={(event) => set({ login: event.currentTarget.value })}
+          />
+        </Field>
+      </div>
+      <div class="form-row">
+        <Field
+          label={t('role')}
+          hint={t(
+            ROLE_WORDS[row.role] === 'roleOwner'
+              ? 'roleOwnerHint'
+              : row.role === ROLE_AGENT
+                ? 'roleAgentHint'
+                : 'roleSupervisorHint',
+          )}
+        >
+          <select
+            class="input"
+            value={row.role}
+            disabled={self}
+            onChange={(event) => set({ role: Number(event.currentTarget.value) })}
+          >
+            {ROLES.slice(1).map((_, at) => (
+              <option value={at + 1}>{t(ROLE_WORDS[at + 1]!)}</option>
+            ))}
+          </select>
+        </Field>
+        <Field label={t('capacity')} hint={t('capacityHint')}>
+          <input
+            class="input"
+            type="number"
+            min={0}
+            max={100}
+            required
+            value={row.capacity}
+            onInput={(event) => set({ capacity: Number(event.currentTarget.value) })}
+          />
+        </Field>
+      </div>
+      <fieldset class="field plain">
+        <legend class="label">{t('teams')}</legend>
+        <div class="checks">
+          {[...teams.value.values()]
+            .filter((team) => !team.disabled)
+            .map((team) => (
+              <Check
+                key={team.id}
+                word={team.name}
+                on={row.teams.includes(team.id)}
+                set={(on) => toggleTeam(team.id, on)}
+              />
+            ))}
+        </div>
+      </fieldset>
+      {agent.id !== 0 && <Check word={t('resetPassword')} on={reset} set={setReset} />}
+      {reset && (
+        <PasswordPair
+          label={t('newPassword')}
+          hint={t('passwordHint', { n: PASSWORD_LEAST })}
+          password={password}
+          again={again}
+          setPassword={setPassword}
+          setAgain={setAgain}
+        />
+      )}
+      {agent.id !== 0 && !self && (
+        <Check word={t('disableAgent')} on={row.disabled} set={(disabled) => set({ disabled })} />
+      )}
+    </RowDialog>
+  );
+}

@@ -1,0 +1,116 @@
+// Form parts: a labelled field with its hint, a form that sends once and shows the refusal, a
+// snippet to copy.
+import { cloneElement, type ComponentChildren, type HTMLAttributes, type VNode } from 'preact';
+import { useEffect, useId, useState } from 'preact/hooks';
+import { type Problem, problemOf } from '../state/api.ts';
+import { t } from '../state/language.ts';
+import { tell } from '../state/toasts.ts';
+import { Icon } from './icon.tsx';
+import { ProblemNotice } from './notice.tsx';
+
+interface FieldProps {
+  label: string;
+  hint?: string | undefined;
+  children: VNode<HTMLAttributes<HTMLElement>>;
+}
+
+export function Field({ label, hint, children }: FieldProps) {
+  const id = useId();
+  const described = hint ? { 'aria-describedby': `${id}h` } : {};
+  return (
+    <div class="field">
+      <label class="label" for={id}>
+        {label}
+      </label>
+      {cloneElement(children, { id, ...described })}
+      {hint && (
+        <span class="hint" id={`${id}h`}>
+          {hint}
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** What a form is doing: its refusal, whether it is under way, and how long it must wait. */
+export function useSending() {
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [waitMs, setWaitMs] = useState(0);
+  useEffect(() => {
+    if (waitMs <= 0) return;
+    const timer = setTimeout(() => setWaitMs(Math.max(0, waitMs - 1000)), 1000);
+    return () => clearTimeout(timer);
+  }, [waitMs]);
+
+  const send = async (work: () => Promise<void>) => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await work();
+    } catch (error) {
+      const told = problemOf(error);
+      setProblem(told);
+      setWaitMs(told.retry_after_ms);
+    }
+    setBusy(false);
+  };
+  return { problem, setProblem, busy, waitMs, send };
+}
+
+interface FormProps {
+  sending: ReturnType<typeof useSending>;
+  submit: () => Promise<void>;
+  children: ComponentChildren;
+  look?: string;
+}
+
+export function Form({ sending, submit, children, look = '' }: FormProps) {
+  const onSubmit = (event: Event) => {
+    event.preventDefault();
+    if (!sending.busy && sending.waitMs <= 0) void sending.send(submit);
+  };
+  return (
+    <form class={look} onSubmit={onSubmit}>
+      {sending.problem && <ProblemNotice problem={sending.problem} waitMs={sending.waitMs} />}
+      {children}
+    </form>
+  );
+}
+
+/** Something to copy: the widget's code. */
+export function Snippet({ text, label }: { text: string; label: string }) {
+  const copy = async () => {
+    if (await copyText(text)) tell(t('copied'));
+    else tell(t('copyByHand'));
+  };
+  return (
+    <div class="snippet">
+      <code aria-label={label}>{text}</code>
+      <button type="button" class="button" onClick={copy}>
+        <Icon name="copy" small />
+        {t('copy')}
+      </button>
+    </div>
+  );
+}
+
+/** Plain HTTP has no clipboard API; the old command still works there. */
+async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = document.createElement('textarea');
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand('copy');
+    area.remove();
+    return done;
+  }
+}
+
+/** The line to paste for an inbox. */
+export const snippetOf = (key: string) =>
+  `<script src="${location.origin}/widget.js" data-inbox="${key}" defer></script>`;
