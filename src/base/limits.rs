@@ -67,6 +67,23 @@ pub const BATCH_ENTRIES: usize = 1024;
 pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Entries waiting for the writer; past it appends are refused with Busy.
 pub const WRITER_QUEUE: usize = 8 * 1024;
+/// Encoded bytes waiting for the writer: what a slow card takes in a few seconds.
+pub const WRITER_QUEUE_BYTES: usize = 16 * 1024 * 1024;
+/// Heads of feeds the writer remembers; a feed beyond is looked up in the database.
+pub const FEED_HEADS: usize = 64 * 1024;
+/// Items of one database transaction: bounds its memory and the time it takes.
+pub const CHECKPOINT_ITEMS: usize = 32 * 1024;
+/// Age of the last checkpoint at which many, or any, waiting items make a new one. A transaction costs
+/// tens of kilobytes however small it is, which a card should not pay per message.
+pub const CHECKPOINT_MS: u64 = 5_000;
+pub const CHECKPOINT_MANY: u64 = 256;
+pub const CHECKPOINT_LATEST_MS: u64 = 30_000;
+/// Items let go of under one lock: the writer waits no longer than that.
+pub const TAIL_SLICE: usize = 512;
+/// How often a store that takes no writes tries again, and when its clients should.
+pub const HEAL_MS: u64 = 1_000;
+pub const READ_ONLY_RETRY_MS: u32 = 2_000;
+pub const BUSY_RETRY_MS: u32 = 500;
 /// redb's page cache; its own default of 1 GiB would not fit a 1 GB board.
 pub const REDB_CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// Database reads at a time, so that history reads leave threads for each other.

@@ -1,1 +1,29 @@
 //! Where entries get their order. The single variant is `Local`: this machine's journal.
+
+use crate::desk::Refusal;
+use crate::store::{Proposal, Writer};
+
+/// A cheap clone.
+#[derive(Clone, Debug)]
+pub enum Fabric {
+    Local(Writer),
+}
+
+impl Fabric {
+    /// Hands a proposal over; the outcome comes through the sink the store was opened with.
+    ///
+    /// # Errors
+    /// `BUSY` or `READ_ONLY`: nothing of it was taken.
+    pub fn append(&self, proposal: Proposal) -> Result<(), Refusal> {
+        match self {
+            Self::Local(writer) => writer.append(proposal),
+        }
+    }
+
+    /// Calls back from where the order is given, without a sync; false when too much is waiting.
+    pub fn probe(&self, answer: Box<dyn FnOnce() + Send>) -> bool {
+        match self {
+            Self::Local(writer) => writer.probe(answer),
+        }
+    }
+}

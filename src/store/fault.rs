@@ -15,6 +15,8 @@ pub enum Fault {
     JournalDamaged { offset: u64, position: u64 },
     #[error("the database is damaged: {0}")]
     DatabaseDamaged(String),
+    #[error("the entry at position {position} does not match its checksum")]
+    RowDamaged { position: u64 },
     #[error("the store has format {found}, this program reads up to {known}")]
     NewerFormat { found: u32, known: u32 },
     #[error("the journal belongs to another store")]
@@ -34,7 +36,7 @@ impl Fault {
             }
             Self::Disk { .. } => code::DISK_FAULT,
             Self::JournalDamaged { .. } => code::JOURNAL_DAMAGED,
-            Self::DatabaseDamaged(_) => code::DATABASE_DAMAGED,
+            Self::DatabaseDamaged(_) | Self::RowDamaged { .. } => code::DATABASE_DAMAGED,
             Self::NewerFormat { .. } => code::NEWER_FORMAT,
             Self::ForeignJournal => code::FOREIGN_JOURNAL,
             Self::Full => code::JOURNAL_FULL,

@@ -1,9 +1,96 @@
-//! The durable edge: a journal in front of redb; one writer thread.
+//! The durable edge: a journal in front of redb; one writer thread, one checkpointer.
+//! Architecture invariant: nothing is acknowledged or shown before the sync that holds it returned.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+mod apply;
+mod database;
+pub mod engine;
 pub mod fault;
 pub mod journal;
+mod lists;
+mod overlay;
+mod reader;
+mod row;
+mod shared;
 #[doc(hidden)]
 pub mod sim;
 pub mod storage;
+mod tables;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod threads;
+mod words;
+mod writer;
 
 pub use fault::Fault;
+pub use reader::Reader;
+pub use threads::{Sink, Writer};
+pub use words::*;
+
+use crate::base::Clock;
+use crate::base::limits::{JOURNAL_SEGMENT_BYTES, JOURNAL_SEGMENTS, REDB_CACHE_BYTES};
+
+/// Where a store is and how it is laid out.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The data folder; made when it is absent.
+    pub dir: PathBuf,
+    pub segments: u32,
+    pub segment_bytes: u64,
+    pub redb_cache_bytes: usize,
+    /// Least time between two commits: a floor for memory cards; 0 = none.
+    pub min_commit_interval_ms: u64,
+}
+
+impl Options {
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            segments: JOURNAL_SEGMENTS,
+            segment_bytes: JOURNAL_SEGMENT_BYTES,
+            redb_cache_bytes: REDB_CACHE_BYTES,
+            min_commit_interval_ms: 0,
+        }
+    }
+
+    fn layout(&self) -> Result<engine::Layout, Fault> {
+        let random = || getrandom::u64().map_err(|e| Fault::disk("random")(e.into()));
+        Ok(engine::Layout {
+            shape: journal::Shape { segments: self.segments, segment_bytes: self.segment_bytes },
+            cache_bytes: self.redb_cache_bytes,
+            chance: u128::from(random()?) << 64 | u128::from(random()?),
+        })
+    }
+
+    /// Takes the folder's lock.
+    fn lock(&self) -> Result<storage::FolderLock, Fault> {
+        match std::fs::create_dir_all(&self.dir) {
+            Err(error) if !self.dir.is_dir() => return Err(Fault::disk("data folder")(error)),
+            Err(_) | Ok(()) => {}
+        }
+        storage::FolderLock::take(&self.dir).map_err(Fault::disk("lock"))?.ok_or(Fault::InUse)
+    }
+}
+
+/// Opens the store, recovers it and starts its threads. `sink` is called on the writer's thread with
+/// the outcomes of a batch, in the order of positions, after readers can see what was written.
+///
+/// # Errors
+/// The folder is in use, the disk fails, or something that was durable cannot be read.
+pub fn open(
+    options: &Options,
+    clock: Arc<dyn Clock>,
+    sink: Sink,
+) -> Result<(Writer, Reader), Fault> {
+    let lock = options.lock()?;
+    let disk = Arc::new(storage::Folder::new(&options.dir));
+    let engine = engine::Engine::open(disk, options.layout()?)?;
+    let reader = engine.reader();
+    let interval = options.min_commit_interval_ms;
+    let writer = Writer::start(engine, Some(lock), clock, interval, sink)?;
+    Ok((writer, reader))
+}

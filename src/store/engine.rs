@@ -1,0 +1,278 @@
+//! One store without its threads: open and recover, commit a batch, heal. The writer's thread, the
+//! power-cut tests and the simulator drive the same code.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::{Buf, Bytes};
+
+use super::database::Database;
+use super::fault::Fault;
+use super::journal::frame::Header;
+use super::journal::scan::{Found, scan};
+use super::journal::{Journal, Shape};
+use super::reader::Reader;
+use super::shared::{JOURNAL_FILE, Shared};
+use super::storage::Disk;
+use super::tables;
+use super::tail::Tail;
+use super::words::{Item, NewEntry, Outcome, Places, Proposal, Written, WrittenItems};
+use super::writer::{Core, read_only};
+use crate::base::limits::BUSY_RETRY_MS;
+use crate::base::{Epoch, Position};
+use crate::desk::Refusal;
+use crate::wire::decode_entry;
+use crate::wire::record::{RecordContent, read_record};
+
+/// Format of the database; a higher one is refused.
+pub const FORMAT: u32 = 1;
+
+#[derive(Debug)]
+pub struct Engine {
+    core: Core,
+    journal: Journal,
+    shared: Arc<Shared>,
+}
+
+/// How a store is laid out, and the randomness it needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    pub shape: Shape,
+    pub cache_bytes: usize,
+    /// Epoch of a store that is made now, and seed of journal generations.
+    pub chance: u128,
+}
+
+impl Engine {
+    /// Opens the store, or makes it, and replays the journal into memory.
+    ///
+    /// # Errors
+    /// The disk fails, or something that was durable cannot be read.
+    pub fn open(disk: Arc<dyn Disk>, layout: Layout) -> Result<Self, Fault> {
+        let database = Database::open(Arc::clone(&disk), layout.cache_bytes)?;
+        let (epoch, applied) = identity(&database, layout.chance)?;
+        let shape = layout.shape;
+        let file = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
+        let found = scan(file.as_ref(), shape, epoch, applied)?;
+        if let Some(damage) = found.damage {
+            return Err(damage.into());
+        }
+        let seed = u64::try_from(layout.chance >> 64).unwrap_or(0);
+        let journal = Journal::resume(Arc::clone(&file), shape, epoch, &found, seed);
+        let mut core = Core::new(found.last);
+        let mut tail = Tail::default();
+        recover(&found, applied, |written| {
+            core.recover(&written);
+            tail.push(written);
+        })?;
+        let shared = Arc::new(Shared::new(disk, database, shape, epoch, tail));
+        shared.applied.store(applied.0, Ordering::Release);
+        shared.durable.store(found.last.0, Ordering::Release);
+        let length = file.length().map_err(Fault::disk("journal"))?;
+        let allocated = u32::try_from(shape.allocated(length)).unwrap_or(shape.segments);
+        shared.allocated.store(allocated, Ordering::Release);
+        let mut engine = Self { core, journal, shared };
+        engine.make_room()?;
+        Ok(engine)
+    }
+
+    #[must_use]
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.shared))
+    }
+
+    /// Makes these proposals durable with one sync and shows them to readers; the outcomes are in the
+    /// order of the positions. What does not fit in one batch is in the outcomes of a second one.
+    pub fn commit(&mut self, proposals: impl IntoIterator<Item = Proposal>) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        let mut first = 0;
+        for proposal in proposals {
+            if self.journal.staged() >= self.shared.shape.batch_bytes() / 2 {
+                self.finish(&mut outcomes[first..]);
+                first = outcomes.len();
+            }
+            let ticket = proposal.ticket;
+            let result = self.core.place(proposal, &mut self.journal, self.shared.as_ref());
+            outcomes.push(Outcome { ticket, result });
+        }
+        self.finish(&mut outcomes[first..]);
+        outcomes
+    }
+
+    /// Tries whether the disk takes writes again, through a newly opened file.
+    ///
+    /// # Errors
+    /// It does not yet.
+    pub fn heal(&mut self) -> Result<(), Fault> {
+        let shared = &self.shared;
+        let file = shared.disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
+        self.journal.reopen(file);
+        self.journal.probe(shared.room())?;
+        shared.read_only.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// At the start there must be a segment to write to: the journal of a process that was killed
+    /// again and again is moved into the database first.
+    fn make_room(&mut self) -> Result<(), Fault> {
+        let shared = &self.shared;
+        if shared.allocated.load(Ordering::Acquire) == 0 && shared.grow().is_err() {
+            shared.read_only.store(true, Ordering::Release);
+            return Ok(());
+        }
+        let full = |journal: &Journal| journal.free(shared.room()) == 0;
+        while full(&self.journal) && !shared.tail().is_empty() {
+            match shared.checkpoint() {
+                Ok(_) => {}
+                Err(fault) if fault.passing() => break,
+                Err(fault) => return Err(fault),
+            }
+        }
+        shared.free_segments.store(self.journal.free(shared.room()), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn finish(&mut self, outcomes: &mut [Outcome]) {
+        let (shared, bytes) = (&self.shared, self.journal.staged() as u64);
+        if bytes == 0 {
+            return;
+        }
+        match self.journal.commit(shared.room()) {
+            Ok(()) => {
+                let items = show(shared, outcomes.iter().filter_map(|o| o.result.as_ref().ok()));
+                shared.durable.store(self.journal.durable().0, Ordering::Release);
+                shared.counts.commits.fetch_add(1, Ordering::Relaxed);
+                shared.counts.items.fetch_add(items, Ordering::Relaxed);
+                shared.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+                self.core.settle(shared.applied());
+            }
+            Err(fault) => {
+                self.core.revert();
+                let refusal = self.refuse(&fault);
+                for outcome in outcomes.iter_mut().filter(|outcome| outcome.result.is_ok()) {
+                    outcome.result = Err(refusal);
+                }
+            }
+        }
+        let free = self.journal.free(self.shared.room());
+        self.shared.free_segments.store(free, Ordering::Relaxed);
+    }
+
+    /// A full ring is passing while the database takes entries; everything else fences the store.
+    fn refuse(&self, fault: &Fault) -> Refusal {
+        let shared = &self.shared;
+        let full = matches!(fault, Fault::Full);
+        if full && !shared.checkpoint_failing.load(Ordering::Acquire) {
+            return Refusal::busy(BUSY_RETRY_MS);
+        }
+        if !full {
+            shared.counts.failed_syncs.fetch_add(1, Ordering::Relaxed);
+            shared.read_only.store(true, Ordering::Release);
+        }
+        read_only()
+    }
+}
+
+/// Lets readers see what is durable; returns how many items.
+fn show<'a>(shared: &Shared, written: impl Iterator<Item = &'a WrittenItems>) -> u64 {
+    let mut tail = shared.tail_mut();
+    let mut items = 0;
+    for written in written.flatten() {
+        tail.push(Arc::clone(written));
+        items += 1;
+    }
+    items
+}
+
+/// Epoch and last applied position; a new database gets its identity now.
+fn identity(database: &Database, chance: u128) -> Result<(Epoch, Position), Fault> {
+    let found = database.read(|txn| {
+        let meta = match txn.open_table(tables::META) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            other => other?,
+        };
+        let number = |name: &str| -> Result<Option<Vec<u8>>, Fault> {
+            Ok(meta.get(name)?.map(|value| value.value().to_vec()))
+        };
+        let format = number("format")?.and_then(|f| Some(u32::from_be_bytes(f.try_into().ok()?)));
+        let epoch = number("epoch")?.and_then(|epoch| Epoch::from_bytes(&epoch));
+        let applied = number("applied")?.and_then(|a| Some(u64::from_be_bytes(a.try_into().ok()?)));
+        Ok(Some((format, epoch, applied)))
+    })?;
+    match found {
+        Some((Some(format), Some(epoch), Some(applied))) => {
+            if format > FORMAT {
+                return Err(Fault::NewerFormat { found: format, known: FORMAT });
+            }
+            Ok((epoch, Position(applied)))
+        }
+        Some(_) => Err(Fault::DatabaseDamaged("the meta table".to_owned())),
+        None => {
+            let epoch = Epoch(chance.max(1));
+            create(database, epoch)?;
+            Ok((epoch, Position(0)))
+        }
+    }
+}
+
+fn create(database: &Database, epoch: Epoch) -> Result<(), Fault> {
+    database.write(|txn| {
+        let mut meta = txn.open_table(tables::META)?;
+        meta.insert("format", FORMAT.to_be_bytes().as_slice())?;
+        meta.insert("epoch", epoch.to_bytes().as_slice())?;
+        meta.insert("applied", 0_u64.to_be_bytes().as_slice())?;
+        drop(meta);
+        tables::create(txn)
+    })
+}
+
+/// Hands over the items after `applied` as they were written.
+fn recover(
+    found: &Found,
+    applied: Position,
+    mut take: impl FnMut(Arc<Written>),
+) -> Result<(), Fault> {
+    for (header, body) in &found.frames {
+        let mut records = body.clone();
+        for at in 0..u64::from(header.items) {
+            let position = Position(header.position.0 + at);
+            let record = next_record(&mut records).ok_or_else(|| damaged(header))?;
+            if position > applied {
+                take(Arc::new(read_item(record, position).ok_or_else(|| damaged(header))?));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn damaged(header: &Header) -> Fault {
+    Fault::JournalDamaged { offset: 0, position: header.position.0 }
+}
+
+fn next_record(body: &mut Bytes) -> Option<Bytes> {
+    let mut rest = body.as_ref();
+    let length = usize::try_from(tables::take_varint(&mut rest)?).ok()?;
+    let skip = body.len() - rest.len();
+    body.advance(skip);
+    (length <= body.len()).then(|| body.split_to(length))
+}
+
+fn read_item(record: Bytes, position: Position) -> Option<Written> {
+    let record = read_record(record).ok().filter(|record| record.position == position)?;
+    Some(match record.content {
+        RecordContent::Fact(fact) => {
+            Written { position, places: Places::new(), item: Item::Fact(fact) }
+        }
+        RecordContent::Entry { bytes, places, body_hash } => {
+            let entry = Arc::new(decode_entry(&bytes).ok()?);
+            let feeds = places.iter().map(|(feed, _)| *feed).collect();
+            let item = Item::Entry(NewEntry { bytes, entry, feeds, body_hash });
+            Written { position, places, item }
+        }
+    })
+}

@@ -1,0 +1,198 @@
+//! What writer, checkpointer and readers of one store share: the database, the tail of the journal,
+//! and how far each is. Invariant: an item leaves the tail only after the database has it.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use redb::ReadableTable;
+
+use super::apply::{self, block_of};
+use super::database::Database;
+use super::fault::Fault;
+use super::journal::{self, Room, Shape};
+use super::storage::Disk;
+use super::tables::{self, BLOCK};
+use super::tail::Tail;
+use super::words::{Stats, Written};
+use super::writer::ColdHeads;
+use crate::base::limits::{CHECKPOINT_ITEMS, TAIL_SLICE};
+use crate::base::{Epoch, Feed, Index, Position};
+
+pub const JOURNAL_FILE: &str = "journal";
+
+#[derive(Debug)]
+pub struct Shared {
+    pub disk: Arc<dyn Disk>,
+    pub database: Database,
+    pub shape: Shape,
+    pub epoch: Epoch,
+    tail: RwLock<Tail>,
+    pub applied: AtomicU64,
+    pub durable: AtomicU64,
+    /// Journal segments that are filled with zeros at least.
+    pub allocated: AtomicU32,
+    pub free_segments: AtomicU32,
+    /// The journal takes nothing.
+    pub read_only: AtomicBool,
+    /// The database takes nothing.
+    pub checkpoint_failing: AtomicBool,
+    pub counts: Counts,
+}
+
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub commits: AtomicU64,
+    pub items: AtomicU64,
+    pub bytes: AtomicU64,
+    pub commit_us: AtomicU64,
+    pub checkpoints: AtomicU64,
+    pub checkpoint_ms: AtomicU64,
+    pub failed_syncs: AtomicU64,
+    pub queued: AtomicU64,
+}
+
+impl Shared {
+    pub fn new(
+        disk: Arc<dyn Disk>,
+        database: Database,
+        shape: Shape,
+        epoch: Epoch,
+        tail: Tail,
+    ) -> Self {
+        Self {
+            disk,
+            database,
+            shape,
+            epoch,
+            tail: RwLock::new(tail),
+            applied: AtomicU64::new(0),
+            durable: AtomicU64::new(0),
+            allocated: AtomicU32::new(0),
+            free_segments: AtomicU32::new(0),
+            read_only: AtomicBool::new(false),
+            checkpoint_failing: AtomicBool::new(false),
+            counts: Counts::default(),
+        }
+    }
+
+    pub fn tail(&self) -> RwLockReadGuard<'_, Tail> {
+        self.tail.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn tail_mut(&self) -> RwLockWriteGuard<'_, Tail> {
+        self.tail.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[must_use]
+    pub fn applied(&self) -> Position {
+        Position(self.applied.load(Ordering::Acquire))
+    }
+
+    #[must_use]
+    pub fn room(&self) -> Room {
+        Room { applied: self.applied(), allocated: self.allocated.load(Ordering::Acquire) }
+    }
+
+    /// True when the tail fills half a segment.
+    #[must_use]
+    pub fn due(&self) -> bool {
+        self.tail().bytes() >= self.shape.segment_bytes / 2
+    }
+
+    /// Moves the oldest items of the tail into the database, in one transaction; true when there are
+    /// more. After a failure the database is opened anew.
+    ///
+    /// # Errors
+    /// The disk fails or is full, or the database is damaged.
+    pub fn checkpoint(&self) -> Result<bool, Fault> {
+        let items: Vec<Arc<Written>> = {
+            let tail = self.tail();
+            tail.iter().take(CHECKPOINT_ITEMS).map(|item| Arc::clone(&item.written)).collect()
+        };
+        let Some(last) = items.last().map(|item| item.position) else { return Ok(false) };
+        if !self.database.writable() {
+            self.database.reopen()?;
+        }
+        if let Err(fault) = self.database.write(|txn| apply::apply(txn, &items)) {
+            self.checkpoint_failing.store(true, Ordering::Release);
+            self.database.reopen()?;
+            return Err(fault);
+        }
+        self.checkpoint_failing.store(false, Ordering::Release);
+        self.applied.store(last.0, Ordering::Release);
+        self.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
+        while self.tail_mut().forget(last, TAIL_SLICE) {}
+        Ok(!self.tail().is_empty())
+    }
+
+    /// Allocates the next segment of the journal; true when there are more to come. Through a
+    /// descriptor of its own: an error of this sync must not hide one of the writer's.
+    ///
+    /// # Errors
+    /// The disk is full or failing.
+    pub fn grow(&self) -> Result<bool, Fault> {
+        if self.allocated.load(Ordering::Acquire) >= self.shape.segments {
+            return Ok(false);
+        }
+        let file = self.disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
+        let allocated = journal::grow(file.as_ref(), self.shape)?;
+        self.allocated.store(allocated, Ordering::Release);
+        Ok(allocated < self.shape.segments)
+    }
+
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (tail_items, tail_bytes) = {
+            let tail = self.tail();
+            (tail.len() as u64, tail.bytes())
+        };
+        Stats {
+            durable: Position(self.durable.load(Ordering::Acquire)),
+            applied: self.applied(),
+            commits: get(&self.counts.commits),
+            committed_items: get(&self.counts.items),
+            committed_bytes: get(&self.counts.bytes),
+            commit_us: get(&self.counts.commit_us),
+            checkpoints: get(&self.counts.checkpoints),
+            checkpoint_ms: get(&self.counts.checkpoint_ms),
+            failed_syncs: get(&self.counts.failed_syncs),
+            free_segments: self.free_segments.load(Ordering::Relaxed),
+            tail_items,
+            tail_bytes,
+            queued: get(&self.counts.queued),
+            read_only: self.read_only.load(Ordering::Acquire),
+        }
+    }
+}
+
+impl ColdHeads for Shared {
+    fn head(&self, feed: Feed) -> Result<Index, Fault> {
+        if let Some((_, head)) = self.tail().span(feed) {
+            return Ok(head);
+        }
+        self.database.read(|txn| {
+            let feeds = txn.open_table(tables::FEEDS)?;
+            let key = tables::feed_key(feed);
+            let (low, high) = (tables::block_key(&key, 0), tables::block_key(&key, u64::MAX));
+            let last = feeds.range(low.as_slice()..=high.as_slice())?.next_back().transpose()?;
+            let Some((key, block)) = last else { return Ok(Index(0)) };
+            let number = key.value().last_chunk::<8>().map_or(0, |n| u64::from_be_bytes(*n));
+            let count = tables::read_block(block.value()).len() as u64;
+            Ok(Index(number * BLOCK + count))
+        })
+    }
+}
+
+/// The block of a feed that holds an index, as positions.
+///
+/// # Errors
+/// The disk fails.
+pub fn block(
+    feeds: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    feed: &[u8],
+    index: Index,
+) -> Result<Vec<Position>, Fault> {
+    let block = feeds.get(tables::block_key(feed, block_of(index)).as_slice())?;
+    Ok(block.map(|block| tables::read_block(block.value())).unwrap_or_default())
+}

@@ -1,0 +1,287 @@
+//! The two threads of a store: the writer, who turns waiting proposals into one journal batch after
+//! the other, and the checkpointer, who moves the tail into the database. Both end by `close`, or when
+//! the last `Writer` is gone.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::fault::Fault;
+use super::shared::Shared;
+use super::storage::FolderLock;
+use super::words::{Item, Outcome, Proposal};
+use super::writer::read_only;
+use crate::base::limits::{
+    BATCH_BYTES, BATCH_ENTRIES, BUSY_RETRY_MS, CHECKPOINT_LATEST_MS, CHECKPOINT_MANY,
+    CHECKPOINT_MS, HEAL_MS, WRITER_QUEUE, WRITER_QUEUE_BYTES,
+};
+use crate::base::{Clock, Tick};
+use crate::desk::Refusal;
+
+/// Called on the writer's thread with the outcomes of a batch.
+pub type Sink = Box<dyn Fn(Vec<Outcome>) + Send>;
+
+/// The way into the store; clones share it.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// `None` while the threads are being ended.
+    queue: Option<SyncSender<Message>>,
+    queued_bytes: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    lock: Mutex<Option<FolderLock>>,
+}
+
+enum Message {
+    Append(Proposal, usize),
+    Probe(Box<dyn FnOnce() + Send>),
+    Close,
+}
+
+impl Writer {
+    /// Starts the threads; the lock is held until both have ended.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        engine: Engine,
+        lock: Option<FolderLock>,
+        clock: Arc<dyn Clock>,
+        min_commit_interval_ms: u64,
+        sink: Sink,
+    ) -> Result<Self, Fault> {
+        let shared = Arc::clone(engine.shared());
+        let (queue, proposals) = sync_channel(WRITER_QUEUE);
+        let (wake, woken) = sync_channel(1);
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let pump = Pump {
+            engine,
+            proposals,
+            queued_bytes: Arc::clone(&queued_bytes),
+            clock: Arc::clone(&clock),
+            min_commit_interval_ms,
+            last_commit: Tick(0),
+            wake,
+            sink,
+        };
+        let checkpointer =
+            Checkpointer { shared: Arc::clone(&shared), clock, woken, last: Tick(0) };
+        let checkpoints = spawn("store-checkpoint", move || checkpointer.run())?;
+        let writer = spawn("store-writer", move || pump.run())?;
+        let threads = Mutex::new(vec![writer, checkpoints]);
+        let lock = Mutex::new(lock);
+        let inner = Inner { queue: Some(queue), queued_bytes, shared, threads, lock };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Hands a proposal to the writer's thread; the outcome comes through the sink.
+    ///
+    /// # Errors
+    /// `BUSY`: too much is waiting. `READ_ONLY`: the disk takes nothing.
+    pub fn append(&self, proposal: Proposal) -> Result<(), Refusal> {
+        if self.inner.shared.read_only.load(Ordering::Acquire) {
+            return Err(read_only());
+        }
+        let bytes: usize = proposal.items.iter().map(weight).sum();
+        let waiting = self.inner.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
+        let sent = match &self.inner.queue {
+            Some(queue) if waiting <= WRITER_QUEUE_BYTES => {
+                queue.try_send(Message::Append(proposal, bytes)).is_ok()
+            }
+            Some(_) | None => false,
+        };
+        if !sent {
+            self.inner.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+            return Err(Refusal::busy(BUSY_RETRY_MS));
+        }
+        self.inner.shared.counts.queued.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Calls back from the writer's thread without a sync: proof that it runs. False when too much is
+    /// waiting before it.
+    pub fn probe(&self, answer: Box<dyn FnOnce() + Send>) -> bool {
+        let Some(queue) = &self.inner.queue else { return false };
+        match queue.try_send(Message::Probe(answer)) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        }
+    }
+
+    /// Writes what waits, moves everything into the database, ends the threads and gives the folder
+    /// back. Appends of other clones are refused from then on.
+    pub fn close(&self) {
+        if let Some(queue) = &self.inner.queue {
+            // A thread that ended already has closed.
+            drop(queue.send(Message::Close));
+        }
+        self.inner.join();
+    }
+}
+
+impl Inner {
+    fn join(&self) {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..) {
+            if thread.thread().id() != thread::current().id() {
+                drop(thread.join());
+            }
+        }
+        drop(threads);
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        self.join();
+    }
+}
+
+fn weight(item: &Item) -> usize {
+    match item {
+        Item::Entry(new) => new.bytes.len() + 256,
+        Item::Fact(_) => 256,
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Fault> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(Fault::disk("thread"))
+}
+
+struct Pump {
+    engine: Engine,
+    proposals: Receiver<Message>,
+    queued_bytes: Arc<AtomicUsize>,
+    clock: Arc<dyn Clock>,
+    min_commit_interval_ms: u64,
+    last_commit: Tick,
+    /// Wakes the checkpointer.
+    wake: SyncSender<()>,
+    sink: Sink,
+}
+
+impl Pump {
+    fn run(mut self) {
+        let heal = Duration::from_millis(HEAL_MS);
+        let mut next_heal = Tick(0);
+        loop {
+            let first = self.proposals.recv_timeout(heal);
+            let read_only = self.engine.shared().read_only.load(Ordering::Acquire);
+            if read_only && self.clock.tick() >= next_heal {
+                if let Err(fault) = self.engine.heal() {
+                    tracing::debug!(%fault, "the journal does not take writes yet");
+                } else {
+                    tracing::info!("the journal takes writes again");
+                }
+                next_heal = self.clock.tick().after(HEAL_MS);
+            }
+            match first {
+                Ok(message) => {
+                    if self.batch(message) {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// One batch: what arrived while the last one was synced. True when the store is to close.
+    fn batch(&mut self, first: Message) -> bool {
+        let since = self.clock.tick().since(self.last_commit);
+        if since < self.min_commit_interval_ms {
+            thread::sleep(Duration::from_millis(self.min_commit_interval_ms - since));
+        }
+        let (mut batch, mut bytes, mut close) = (Vec::new(), 0, false);
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Probe(answer) => answer(),
+                Message::Close => close = true,
+                Message::Append(proposal, weight) => {
+                    batch.push(proposal);
+                    bytes += weight;
+                }
+            }
+            let full = batch.len() >= BATCH_ENTRIES || bytes >= BATCH_BYTES;
+            next = if full || close { None } else { self.proposals.try_recv().ok() };
+        }
+        if batch.is_empty() {
+            return close;
+        }
+        self.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        let shared = Arc::clone(self.engine.shared());
+        shared.counts.queued.fetch_sub(batch.len() as u64, Ordering::Relaxed);
+        let outcomes = if shared.read_only.load(Ordering::Acquire) {
+            let refused = |p: Proposal| Outcome { ticket: p.ticket, result: Err(read_only()) };
+            batch.into_iter().map(refused).collect()
+        } else {
+            self.engine.commit(batch)
+        };
+        self.last_commit = self.clock.tick();
+        if shared.due() || shared.free_segments.load(Ordering::Relaxed) == 0 {
+            // A full channel means that it is awake already.
+            drop(self.wake.try_send(()));
+        }
+        (self.sink)(outcomes);
+        close
+    }
+}
+
+struct Checkpointer {
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    woken: Receiver<()>,
+    last: Tick,
+}
+
+impl Checkpointer {
+    fn run(mut self) {
+        let mut pause = Duration::from_millis(HEAL_MS / 4);
+        loop {
+            let ended = self.woken.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected);
+            pause = Duration::from_millis(HEAL_MS / 4);
+            if let Err(fault) = self.step(ended) {
+                tracing::warn!(%fault, "the database takes no entries");
+                pause = Duration::from_millis(HEAL_MS);
+            }
+            if ended {
+                return;
+            }
+        }
+    }
+
+    fn step(&mut self, ended: bool) -> Result<(), Fault> {
+        self.shared.grow()?;
+        let now = self.clock.tick();
+        let (age, waiting) = (now.since(self.last), self.shared.tail().len() as u64);
+        let due = self.shared.due()
+            || self.shared.free_segments.load(Ordering::Relaxed) == 0
+            || self.shared.checkpoint_failing.load(Ordering::Acquire)
+            || (age >= CHECKPOINT_MS && waiting >= CHECKPOINT_MANY)
+            || age >= CHECKPOINT_LATEST_MS;
+        if waiting == 0 || !(due || ended) {
+            return Ok(());
+        }
+        self.last = now;
+        while self.shared.checkpoint()? {
+            if !ended && !self.shared.due() {
+                break;
+            }
+        }
+        let took = self.clock.tick().since(now);
+        self.shared.counts.checkpoint_ms.store(took, Ordering::Relaxed);
+        Ok(())
+    }
+}
