@@ -48,6 +48,25 @@ pub const HELLO_MS: u64 = 10_000;
 pub const STALLED_WRITE_MS: u64 = 10_000;
 /// An HTTP request head, and each pause of a body, must end within this time (slowloris).
 pub const REQUEST_HEAD_MS: u64 = 10_000;
+/// Bytes that every such pause of a body must bring, or it is a slow attack by body.
+pub const BODY_PACE_BYTES: usize = 4 * 1024;
+/// A connection without a request under way is closed after this time: browsers open a new one.
+pub const HTTP_IDLE_MS: u64 = 60_000;
+/// Head of an HTTP request, and number of its headers: cookies and a long URL fit many times.
+pub const HEAD_BYTES: u32 = 16 * 1024;
+pub const HEADERS: usize = 100;
+/// HTTP/2 streams of one connection at a time, and bytes of one stream on the way.
+pub const HTTP2_STREAMS: u32 = 64;
+pub const HTTP2_WINDOW_BYTES: u32 = 64 * 1024;
+/// New connections of one address (of an IPv6 /64) a second and at once. An office behind one
+/// address comes back within seconds; a flood does not get every core.
+pub const CONNECTS_PER_SECOND: u32 = 100;
+pub const CONNECTS_AT_ONCE: u32 = 500;
+/// Addresses whose pace is remembered; past it those who may knock again are forgotten.
+pub const KNOCKERS: usize = 4096;
+/// Memory reckoned for one connection, kernel included, when their number is taken from RAM: TLS,
+/// session and a part of its outbox.
+pub const CONNECTION_BYTES: u64 = 64 * 1024;
 /// TLS handshakes at a time: each costs 0.2 ms of one core, the rest wait in the accept queue.
 pub const HANDSHAKES: usize = 128;
 /// A TLS handshake must end within this time.
