@@ -169,3 +169,7 @@ pub const DRAIN_MS: u64 = 2_000;
 pub const TYPING_INTERVAL_MS: u64 = 100;
 /// Conversations of one connection whose marks are coalesced.
 pub const MARKED_CONVERSATIONS: usize = 16;
+/// A closing connection may take this long to say goodbye.
+pub const CLOSE_MS: u64 = 3_000;
+/// Rounds of one connection before the others of its thread get their turn.
+pub const TURN_INPUTS: usize = 64;
