@@ -173,3 +173,21 @@ pub const MARKED_CONVERSATIONS: usize = 16;
 pub const CLOSE_MS: u64 = 3_000;
 /// Rounds of one connection before the others of its thread get their turn.
 pub const TURN_INPUTS: usize = 64;
+/// Conversations that nobody touched for this time leave a shard's memory.
+pub const CONVERSATION_IDLE_MS: u64 = 10 * 60 * 1000;
+/// How often a shard looks for them.
+pub const SHARD_SWEEP_MS: u64 = 60 * 1000;
+/// Commands waiting for one conversation: two senders with full windows.
+pub const CONVERSATION_QUEUE: usize = 2 * SUBMITS_IN_FLIGHT;
+/// A conversation takes one key that is far off the server's time in this interval.
+pub const KEY_SKEW_INTERVAL_MS: u64 = 1_000;
+/// Journal batches that wait for the publisher: then the writer waits, and senders with it.
+pub const OUTCOME_BATCHES: usize = 64;
+/// Inputs waiting for the front.
+pub const FRONT_MAILBOX: usize = 1024;
+/// Password hashes at a time: 19 MiB each.
+pub const PASSWORD_CHECKS: usize = 2;
+/// A routing proposal without effect is made again after this time.
+pub const PROPOSAL_MS: u64 = 5_000;
+/// An agent whose last console closed counts as present for this time: a reload takes seconds.
+pub const AGENT_GONE_MS: u64 = 15_000;

@@ -114,7 +114,8 @@ fn weight(input: &SessionInput) -> usize {
         | Input::Durable { .. }
         | Input::Refused { .. }
         | Input::GoingAway { .. }
-        | Input::Time => 0,
+        | Input::Time
+        | Input::Gone => 0,
     };
     frames + size_of::<SessionInput>()
 }
