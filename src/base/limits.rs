@@ -114,6 +114,19 @@ pub const ATTACHMENT_BYTES: u64 = 20 * 1024 * 1024;
 pub const CONVERSATION_BLOB_BYTES: u64 = 500 * 1024 * 1024;
 /// Pixels of an image: a decompression bomb is refused by its header.
 pub const IMAGE_PIXELS: u64 = 50_000_000;
+/// Free bytes and file entries below which an operator is warned: days of a busy desk.
+pub const DISK_LOW_BYTES: u64 = 512 * 1024 * 1024;
+pub const DISK_LOW_FILES: u64 = 1_000;
+/// Free bytes below which the desk is not ready: one checkpoint may need this much.
+pub const DISK_FULL_BYTES: u64 = 32 * 1024 * 1024;
+/// Available memory below which an operator is warned: three times what the idle process takes.
+pub const MEMORY_LOW_BYTES: u64 = 64 * 1024 * 1024;
+/// Fewer descriptors than this are too few for a desk.
+pub const DESCRIPTORS_LEAST: u64 = 1_024;
+/// A certificate's end is announced this long ahead: time to get another one by paper.
+pub const CERTIFICATE_WARNING_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// An unclaimed site is worth a word after this time.
+pub const UNCLAIMED_MS: u64 = 60 * 60 * 1000;
 /// Descriptors kept free for files, the database and the control socket.
 pub const RESERVED_DESCRIPTORS: u64 = 64;
 /// Conversations an agent holds at a time unless the agent's own setting says otherwise.
