@@ -12,7 +12,7 @@ fn run(probe: &Probe) -> Vec<Issue> {
     let about = format!("{} / {}", mib(disk.free_bytes), mib(disk.total_bytes));
     let mut issues = Vec::new();
     if disk.free_bytes < limits::DISK_FULL_BYTES {
-        issues.push(Issue::new(code::DISK_FULL, about));
+        issues.push(Issue::new(code::NO_DISK_SPACE, about));
     } else if disk.free_bytes < limits::DISK_LOW_BYTES {
         issues.push(Issue::new(code::DISK_LOW, about));
     }

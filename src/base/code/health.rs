@@ -24,7 +24,7 @@ crate::base::code::codes! {
         why: "When it is full the desk answers reads only.", "用尽后服务台只能读取。";
         remedy: "Free space, or move the data folder to a larger disk.", "请清理空间，或将数据文件夹迁移到更大的磁盘。";
     }
-    7005 DISK_FULL Fault {
+    7005 NO_DISK_SPACE Fault {
         what: "The disk is full.", "磁盘已满。";
         why: "Nothing new can be made durable; what was acknowledged is safe.",
             "新内容无法落盘；已确认的内容安全。";
