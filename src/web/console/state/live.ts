@@ -9,7 +9,7 @@ import {
 import { fullFeed, inboxFeed, rosterFeed, teamFeed } from '../../shared/id.ts';
 import type { PosthouseSession, Row, SessionEvent } from '../../shared/api.ts';
 import { openSession } from '../../shared/session.ts';
-import { api } from './api.ts';
+import { api, signedOut } from './api.ts';
 import { announce } from './alerts.ts';
 import { setServerTime } from './clock.ts';
 import * as desk from './desk.ts';
@@ -20,6 +20,9 @@ import { merge } from './merge.ts';
 import { complain } from './toasts.ts';
 import { countArrivals, forgetArrivals } from './unread.ts';
 import { conversationFrom } from './wire-json.ts';
+
+/** The server's code for a sign-in that is over. */
+const BAD_TOKEN = 1104;
 
 let session: PosthouseSession | null = null;
 let endListening: (() => void)[] = [];
@@ -91,6 +94,7 @@ function on(event: SessionEvent): void {
   switch (event.type) {
     case 'link':
       desk.link.value = event.link;
+      if (event.link.state === 'refused' && event.link.code === BAD_TOKEN) signedOut.value += 1;
       break;
     case 'welcome':
       setServerTime(event.welcome.serverMs);
