@@ -1,6 +1,6 @@
-//! Law 2 and R1, R2, R4, R6 on the real process: it is killed with -9 again and again under WebSocket
-//! load, and what was acknowledged is kept in a list outside the store. Nothing of that list may be
-//! missing, doubled or changed, neither in the store nor for a client that resumes.
+//! Law 2 and R1, R2, R4, R6 on the real process: it is killed with -9 again and again under
+//! WebSocket load, and what was acknowledged is kept in a list outside the store. Nothing of that
+//! list may be missing, doubled or changed, neither in the store nor for a client that resumes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 #![allow(clippy::print_stdout, clippy::cast_possible_truncation, clippy::wildcard_enum_match_arm)]
 

@@ -329,7 +329,3 @@ fn content_of(content: &Content) -> Result<Content, Refusal> {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

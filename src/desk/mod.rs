@@ -8,7 +8,6 @@ pub mod conversation;
 mod decide;
 pub mod entry;
 mod feeds;
-pub mod routing;
 pub mod site;
 pub mod site_decide;
 

@@ -59,10 +59,7 @@ function TeamDialog({
   close: () => void;
 }) {
   const [row, setRow] = useState(team);
-  const body = () => {
-    const name = row.name.trim();
-    return team.id ? { name, disabled: row.disabled } : { name };
-  };
+  const body = () => ({ name: row.name.trim(), disabled: row.disabled });
   return (
     <RowDialog
       title={team.id ? team.name : t('addTeam')}

@@ -1,0 +1,4 @@
+//! Fuzzes `client_list`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::client_list(bytes));

@@ -1,0 +1,4 @@
+//! Fuzzes `conversation`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::conversation(bytes));

@@ -1,0 +1,4 @@
+//! Fuzzes `entry`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::entry(bytes));

@@ -1,0 +1,4 @@
+//! Fuzzes `file_type`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::file_type(bytes));

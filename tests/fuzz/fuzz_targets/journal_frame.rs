@@ -1,0 +1,4 @@
+//! Fuzzes `journal_frame`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::journal_frame(bytes));

@@ -1,0 +1,4 @@
+//! Fuzzes `record`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::record(bytes));

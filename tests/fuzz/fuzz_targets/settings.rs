@@ -1,0 +1,4 @@
+//! Fuzzes `settings`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::settings(bytes));

@@ -1,0 +1,83 @@
+//! Every decoder of bytes from outside, as a function that may not panic whatever it is given.
+//! Where a decoder has an encoder, what was decoded must survive the round trip.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use posthouse::{config, http, store, wire};
+
+pub type Target = fn(&[u8]);
+
+pub const TARGETS: &[(&str, Target)] = &[
+    ("client_frame", client_frame),
+    ("client_list", client_list),
+    ("entry", entry),
+    ("record", record),
+    ("conversation", conversation),
+    ("journal_frame", journal_frame),
+    ("file_type", file_type),
+    ("settings", settings),
+    ("certificate", certificate),
+];
+
+pub fn client_frame(bytes: &[u8]) {
+    let _ = wire::decode_client(bytes);
+}
+
+pub fn client_list(bytes: &[u8]) {
+    let _ = wire::decode_client_list(bytes);
+}
+
+pub fn entry(bytes: &[u8]) {
+    if let Ok(entry) = wire::decode_entry(bytes) {
+        let again = wire::decode_entry(&wire::encode_entry(&entry));
+        assert_eq!(again.as_ref(), Ok(&entry));
+    }
+}
+
+pub fn record(bytes: &[u8]) {
+    let _ = wire::record::read_record(Bytes::copy_from_slice(bytes));
+}
+
+pub fn conversation(bytes: &[u8]) {
+    if let Ok(row) = wire::decode_conversation(bytes) {
+        let again = wire::decode_conversation(&wire::encode_conversation(&row));
+        assert_eq!(again.as_ref(), Ok(&row));
+    }
+}
+
+pub fn journal_frame(bytes: &[u8]) {
+    if let Some(header) = store::journal::frame::check(bytes) {
+        assert!(header.span() >= header.length as usize);
+        assert!(header.last() >= header.position);
+    }
+}
+
+pub fn file_type(bytes: &[u8]) {
+    for name in ["a.png", "a.svg", "a.docx", "a"] {
+        if let Some(kind) = http::media::sniff(bytes, true, name) {
+            let _ = http::pixels::measure(kind.media_type, bytes);
+        }
+    }
+}
+
+/// A configuration file; the parser takes paths, so the bytes go through one.
+pub fn settings(bytes: &[u8]) {
+    let file = scratch();
+    std::fs::write(&file, bytes).expect("a scratch file can be written");
+    let inputs = config::Inputs { file: Some(file), ..config::Inputs::default() };
+    match config::load(&inputs) {
+        Ok(loaded) => assert!(config::schema().is_object() && !loaded.files.is_empty()),
+        Err(problems) => assert!(!problems.is_empty()),
+    }
+}
+
+fn scratch() -> PathBuf {
+    std::env::temp_dir().join(format!("posthouse-fuzz-{}.yaml", std::process::id()))
+}
+
+pub fn certificate(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = posthouse_crypto::certificate::facts_of_pem(&text);
+    let _ = posthouse_crypto::certificate::Identity::import(&text, &text, Some(1_700_000_000));
+}
