@@ -48,6 +48,25 @@ pub const HELLO_MS: u64 = 10_000;
 pub const STALLED_WRITE_MS: u64 = 10_000;
 /// An HTTP request head, and each pause of a body, must end within this time (slowloris).
 pub const REQUEST_HEAD_MS: u64 = 10_000;
+/// Bytes that every such pause of a body must bring, or it is a slow attack by body.
+pub const BODY_PACE_BYTES: usize = 4 * 1024;
+/// A connection without a request under way is closed after this time: browsers open a new one.
+pub const HTTP_IDLE_MS: u64 = 60_000;
+/// Head of an HTTP request, and number of its headers: cookies and a long URL fit many times.
+pub const HEAD_BYTES: u32 = 16 * 1024;
+pub const HEADERS: usize = 100;
+/// HTTP/2 streams of one connection at a time, and bytes of one stream on the way.
+pub const HTTP2_STREAMS: u32 = 64;
+pub const HTTP2_WINDOW_BYTES: u32 = 64 * 1024;
+/// New connections of one address (of an IPv6 /64) a second and at once. An office behind one
+/// address comes back within seconds; a flood does not get every core.
+pub const CONNECTS_PER_SECOND: u32 = 100;
+pub const CONNECTS_AT_ONCE: u32 = 500;
+/// Addresses whose pace is remembered; past it those who may knock again are forgotten.
+pub const KNOCKERS: usize = 4096;
+/// Memory reckoned for one connection, kernel included, when their number is taken from RAM: TLS,
+/// session and a part of its outbox.
+pub const CONNECTION_BYTES: u64 = 64 * 1024;
 /// TLS handshakes at a time: each costs 0.2 ms of one core, the rest wait in the accept queue.
 pub const HANDSHAKES: usize = 128;
 /// A TLS handshake must end within this time.
@@ -95,6 +114,19 @@ pub const ATTACHMENT_BYTES: u64 = 20 * 1024 * 1024;
 pub const CONVERSATION_BLOB_BYTES: u64 = 500 * 1024 * 1024;
 /// Pixels of an image: a decompression bomb is refused by its header.
 pub const IMAGE_PIXELS: u64 = 50_000_000;
+/// Free bytes and file entries below which an operator is warned: days of a busy desk.
+pub const DISK_LOW_BYTES: u64 = 512 * 1024 * 1024;
+pub const DISK_LOW_FILES: u64 = 1_000;
+/// Free bytes below which the desk is not ready: one checkpoint may need this much.
+pub const DISK_FULL_BYTES: u64 = 32 * 1024 * 1024;
+/// Available memory below which an operator is warned: three times what the idle process takes.
+pub const MEMORY_LOW_BYTES: u64 = 64 * 1024 * 1024;
+/// Fewer descriptors than this are too few for a desk.
+pub const DESCRIPTORS_LEAST: u64 = 1_024;
+/// A certificate's end is announced this long ahead: time to get another one by paper.
+pub const CERTIFICATE_WARNING_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// An unclaimed site is worth a word after this time.
+pub const UNCLAIMED_MS: u64 = 60 * 60 * 1000;
 /// Descriptors kept free for files, the database and the control socket.
 pub const RESERVED_DESCRIPTORS: u64 = 64;
 /// Conversations an agent holds at a time unless the agent's own setting says otherwise.
@@ -150,3 +182,25 @@ pub const DRAIN_MS: u64 = 2_000;
 pub const TYPING_INTERVAL_MS: u64 = 100;
 /// Conversations of one connection whose marks are coalesced.
 pub const MARKED_CONVERSATIONS: usize = 16;
+/// A closing connection may take this long to say goodbye.
+pub const CLOSE_MS: u64 = 3_000;
+/// Rounds of one connection before the others of its thread get their turn.
+pub const TURN_INPUTS: usize = 64;
+/// Conversations that nobody touched for this time leave a shard's memory.
+pub const CONVERSATION_IDLE_MS: u64 = 10 * 60 * 1000;
+/// How often a shard looks for them.
+pub const SHARD_SWEEP_MS: u64 = 60 * 1000;
+/// Commands waiting for one conversation: two senders with full windows.
+pub const CONVERSATION_QUEUE: usize = 2 * SUBMITS_IN_FLIGHT;
+/// A conversation takes one key that is far off the server's time in this interval.
+pub const KEY_SKEW_INTERVAL_MS: u64 = 1_000;
+/// Journal batches that wait for the publisher: then the writer waits, and senders with it.
+pub const OUTCOME_BATCHES: usize = 64;
+/// Inputs waiting for the front.
+pub const FRONT_MAILBOX: usize = 1024;
+/// Password hashes at a time: 19 MiB each.
+pub const PASSWORD_CHECKS: usize = 2;
+/// A routing proposal without effect is made again after this time.
+pub const PROPOSAL_MS: u64 = 5_000;
+/// An agent whose last console closed counts as present for this time: a reload takes seconds.
+pub const AGENT_GONE_MS: u64 = 15_000;

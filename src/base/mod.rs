@@ -1,5 +1,6 @@
-//! Words every room speaks: ids, time, limits, codes, text, chance. Standard library only.
+//! Words every room speaks: ids, time, limits, codes, text, chance, buckets. Standard library only.
 
+pub mod bucket;
 pub mod chance;
 pub mod code;
 pub mod counters;
@@ -10,6 +11,7 @@ pub mod peer;
 pub mod text;
 pub mod time;
 
+pub use bucket::{Backoff, Rate, TokenBucket};
 pub use counters::Counters;
 pub use id::{
     AgentId, BlobId, ConversationId, Epoch, Feed, InboxId, Index, MessageKey, Position, TeamId,

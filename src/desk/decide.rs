@@ -329,3 +329,7 @@ fn content_of(content: &Content) -> Result<Content, Refusal> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

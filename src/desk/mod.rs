@@ -8,6 +8,7 @@ pub mod conversation;
 mod decide;
 pub mod entry;
 mod feeds;
+pub mod routing;
 pub mod site;
 pub mod site_decide;
 

@@ -350,3 +350,146 @@ fn capacity(most: u32) -> Result<u32, Refusal> {
 fn greeting(text: &str) -> Result<String, Refusal> {
     Ok(clean::lines(text, limits::COMMENT_BYTES, code::NAME_TOO_LONG)?.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Private;
+
+    fn now() -> Wall {
+        Wall { ms: 1, trusted: true }
+    }
+
+    fn system() -> Actor {
+        Actor { who: Who::System, name: Private::default(), role: None, teams: Vec::new() }
+    }
+
+    fn person(login: &str, role: Role) -> NewAgent {
+        NewAgent { login: login.into(), name: String::new(), role, capacity: 0, teams: Vec::new() }
+    }
+
+    fn run(site: &mut Site, who: &Actor, command: &SiteCommand) -> Result<(), Code> {
+        let before = site.clone();
+        let decided = site.decide(now(), who, MessageKey::new(1, 1), command);
+        assert_eq!(*site, before, "decide changes nothing");
+        for draft in decided.map_err(|refusal| refusal.code)? {
+            assert!(draft.feeds.contains(&Feed::Roster) && draft.feeds.contains(&Feed::Site));
+            site.apply(&draft.entry);
+        }
+        Ok(())
+    }
+
+    fn claim() -> SiteCommand {
+        SiteCommand::Claim {
+            owner: person("Olga", Role::Agent),
+            site: "Shop".into(),
+            language: "zh-CN".into(),
+            team: "Sales".into(),
+            inbox_key: "abcdefgh12345678".into(),
+        }
+    }
+
+    fn claimed() -> Site {
+        let mut site = Site::default();
+        run(&mut site, &system(), &claim()).unwrap();
+        site
+    }
+
+    #[test]
+    fn a_site_is_claimed_once_by_the_desk_itself() {
+        let mut site = claimed();
+        assert_eq!(run(&mut site, &system(), &claim()), Err(code::CLAIMED));
+        let owner = site.actor(AgentId(1)).unwrap();
+        assert_eq!((owner.role, owner.teams.clone()), (Some(Role::Owner), vec![TeamId(1)]));
+        assert_eq!(run(&mut Site::default(), &owner, &claim()), Err(code::DENIED));
+        assert_eq!(site.inbox_by_key("abcdefgh12345678").map(|inbox| inbox.team), Some(TeamId(1)));
+        assert!(site.agent_by_login("OLGA").is_some());
+    }
+
+    #[test]
+    fn owners_administer_and_others_change_only_their_own_name() {
+        let mut site = claimed();
+        let owner = site.actor(AgentId(1)).unwrap();
+        let add = SiteCommand::AddAgent(person("sam", Role::Supervisor));
+        run(&mut site, &owner, &add).unwrap();
+        assert_eq!(run(&mut site, &owner, &add), Err(code::NAME_TAKEN));
+        let sam = site.actor(AgentId(2)).unwrap();
+        assert_eq!(run(&mut site, &sam, &SiteCommand::AddTeam("x".into())), Err(code::DENIED));
+        let change = |change| SiteCommand::ChangeAgent(AgentId(2), change);
+        let name = AgentChange { name: Some("Sam".into()), ..AgentChange::default() };
+        run(&mut site, &sam, &change(name.clone())).unwrap();
+        let rise = AgentChange { role: Some(Role::Owner), ..name };
+        assert_eq!(run(&mut site, &sam, &change(rise)), Err(code::DENIED));
+        let avatar = Some("//evil.example/x.png".into());
+        let remote = AgentChange { avatar, ..AgentChange::default() };
+        assert_eq!(run(&mut site, &sam, &change(remote)), Err(code::BAD_VALUE));
+    }
+
+    #[test]
+    fn the_last_owner_stays() {
+        let mut site = claimed();
+        let change = |change| SiteCommand::ChangeAgent(AgentId(1), change);
+        let leave = AgentChange { disabled: Some(true), ..AgentChange::default() };
+        assert_eq!(run(&mut site, &system(), &change(leave.clone())), Err(code::LAST_OWNER));
+        let fall = AgentChange { role: Some(Role::Agent), ..AgentChange::default() };
+        assert_eq!(run(&mut site, &system(), &change(fall)), Err(code::LAST_OWNER));
+        run(&mut site, &system(), &SiteCommand::AddAgent(person("two", Role::Owner))).unwrap();
+        run(&mut site, &system(), &change(leave)).unwrap();
+        assert!(site.actor(AgentId(1)).is_none(), "a disabled agent is nobody");
+    }
+
+    #[test]
+    fn an_inbox_takes_only_what_a_page_can_use() {
+        let mut site = claimed();
+        let mut change =
+            |change| run(&mut site, &system(), &SiteCommand::ChangeInbox(InboxId(1), change));
+        let origins = |list: &[&str]| InboxChange {
+            origins: Some(list.iter().map(|text| (*text).to_owned()).collect()),
+            ..InboxChange::default()
+        };
+        for bad in ["javascript:alert(1)", "https://", "https://a/b", "https://a b", "ftp://x"] {
+            assert_eq!(change(origins(&[bad])), Err(code::BAD_VALUE), "{bad}");
+        }
+        change(origins(&["HTTPS://Shop.Example/", "http://[::1]:8080"])).unwrap();
+        let many = ["https://a"; limits::ORIGINS + 1];
+        assert_eq!(change(origins(&many)), Err(code::TOO_MANY));
+        for bad in ["red", "#12345g", "#1234567", "#fff;}"] {
+            let color = InboxChange { color: Some(bad.into()), ..InboxChange::default() };
+            assert_eq!(change(color), Err(code::BAD_VALUE), "{bad}");
+        }
+        let nowhere = InboxChange { team: Some(TeamId(7)), ..InboxChange::default() };
+        assert_eq!(change(nowhere), Err(code::NO_TEAM));
+        assert_eq!(
+            site.inboxes[&InboxId(1)].origins,
+            ["https://shop.example", "http://[::1]:8080"]
+        );
+    }
+
+    #[test]
+    fn a_team_that_an_inbox_fills_is_not_disabled() {
+        let mut site = claimed();
+        let off = TeamChange { disabled: Some(true), ..TeamChange::default() };
+        let command = SiteCommand::ChangeTeam(TeamId(1), off);
+        assert_eq!(run(&mut site, &system(), &command), Err(code::BAD_VALUE));
+    }
+
+    #[test]
+    fn numbers_and_texts_of_settings_have_ranges() {
+        let mut site = claimed();
+        let mut set = |change| run(&mut site, &system(), &SiteCommand::ChangeSite(change));
+        let timeout = |ms| SiteChange { answer_timeout_ms: Some(ms), ..SiteChange::default() };
+        assert_eq!(set(timeout(1)), Err(code::BAD_VALUE));
+        set(timeout(0)).unwrap();
+        let language =
+            |tag: &str| SiteChange { language: Some(tag.into()), ..SiteChange::default() };
+        assert_eq!(set(language("\"><script>")), Err(code::BAD_VALUE));
+        let capacity = |most| {
+            let change = AgentChange { capacity: Some(most), ..AgentChange::default() };
+            SiteCommand::ChangeAgent(AgentId(1), change)
+        };
+        assert_eq!(run(&mut site, &system(), &capacity(0)), Err(code::BAD_VALUE));
+        assert_eq!(run(&mut site, &system(), &capacity(101)), Err(code::BAD_VALUE));
+        let spaced = SiteCommand::AddAgent(person("a b", Role::Agent));
+        assert_eq!(run(&mut site, &system(), &spaced), Err(code::BAD_VALUE));
+    }
+}

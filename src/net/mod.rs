@@ -1,1 +1,20 @@
-//! Sockets: listen, accept, limits, TLS, certificates.
+//! Sockets: listen, accept, limits, TLS, certificates, WebSockets.
+//! Architecture invariant: a connection holds a place from accept to its end, and everything a peer
+//! does before it is known has a deadline.
+
+mod answer;
+mod body;
+mod door;
+mod fault;
+mod gate;
+mod serve;
+mod server;
+mod stream;
+pub mod ws;
+
+pub use body::{BodyFault, RequestBody};
+pub use door::Door;
+pub use fault::{NetFault, code_of};
+pub use gate::{Ceiling, raise_descriptors};
+pub use server::{Options, Server};
+pub use stream::Stream;

@@ -1,5 +1,8 @@
 //! Composition root: builds, supervises and drains everything; the only room that knows all others.
 
+pub mod logs;
+pub mod notify;
+
 use crate::base::Language;
 use crate::base::code::Code;
 use crate::config::{Inputs, Loaded};

@@ -9,8 +9,8 @@ crate::base::code::codes! {
     }
     6002 CLI_PASSWORD Fault {
         what: "The password cannot be used.", "密码无法使用。";
-        why: "Its file must be readable, and its first line must hold 8 to 128 characters.",
-            "密码文件须可读，首行须为 8 到 128 个字符。";
+        why: "Its file must be readable, and its first line must hold 10 to 128 characters.",
+            "密码文件须可读，首行须为 10 到 128 个字符。";
         remedy: "Write a longer password into the file and try again.", "请在文件中写入更长的密码后重试。";
     }
     6003 CLI_DATA_IN_USE Fault {

@@ -4,11 +4,48 @@ import { api } from '../state/api.ts';
 import { me } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { tell } from '../state/toasts.ts';
+import { agentFrom } from '../state/wire-json.ts';
 import { Field, Form, useSending } from '../ui/field.tsx';
 import { PASSWORD_LEAST, PasswordPair, pairProblem } from '../ui/password.tsx';
 import { Head } from './parts.tsx';
 
 export function Account() {
+  return (
+    <>
+      <Head title={t('ownAccount')} lead={me.value?.login ?? ''} />
+      <OwnName />
+      <OwnPassword />
+    </>
+  );
+}
+
+function OwnName() {
+  const [name, setName] = useState(me.value?.name ?? '');
+  const sending = useSending();
+  const save = async () => {
+    const body = { name: name.trim() };
+    me.value = agentFrom(await api<unknown>('PATCH', `/v1/agents/${me.value?.id}`, body));
+    tell(t('saved'));
+  };
+  return (
+    <Form sending={sending} submit={save} look="sheet-form">
+      <Field label={t('name')} hint={t('agentNameHint')}>
+        <input
+          class="input"
+          required
+          maxLength={60}
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </Field>
+      <button class="button" disabled={sending.busy}>
+        {t('save')}
+      </button>
+    </Form>
+  );
+}
+
+function OwnPassword() {
   const [current, setCurrent] = useState('');
   const [password, setPassword] = useState('');
   const [again, setAgain] = useState('');
@@ -23,32 +60,29 @@ export function Account() {
     tell(t('passwordChanged'));
   };
   return (
-    <>
-      <Head title={t('ownAccount')} lead={`${me.value?.name} · ${me.value?.login}`} />
-      <Form sending={sending} submit={change} look="sheet-form">
-        <h2>{t('changePassword')}</h2>
-        <Field label={t('currentPassword')}>
-          <input
-            class="input"
-            type="password"
-            autocomplete="current-password"
-            required
-            value={current}
-            onInput={(event) => setCurrent(event.currentTarget.value)}
-          />
-        </Field>
-        <PasswordPair
-          label={t('newPassword')}
-          hint={t('passwordHint', { n: PASSWORD_LEAST })}
-          password={password}
-          again={again}
-          setPassword={setPassword}
-          setAgain={setAgain}
+    <Form sending={sending} submit={change} look="sheet-form">
+      <h2>{t('changePassword')}</h2>
+      <Field label={t('currentPassword')}>
+        <input
+          class="input"
+          type="password"
+          autocomplete="current-password"
+          required
+          value={current}
+          onInput={(event) => setCurrent(event.currentTarget.value)}
         />
-        <button class="button main" disabled={sending.busy}>
-          {t('changePassword')}
-        </button>
-      </Form>
-    </>
+      </Field>
+      <PasswordPair
+        label={t('newPassword')}
+        hint={t('passwordHint', { n: PASSWORD_LEAST })}
+        password={password}
+        again={again}
+        setPassword={setPassword}
+        setAgain={setAgain}
+      />
+      <button class="button main" disabled={sending.busy}>
+        {t('changePassword')}
+      </button>
+    </Form>
   );
 }

@@ -92,8 +92,9 @@ function AgentDialog({ agent, done, close }: DialogProps) {
   const body = () => {
     const problem = reset ? pairProblem(password, again) : null;
     if (problem) return { problem };
-    const { id: _, avatar: _avatar, ...change } = row;
-    return reset ? { ...change, password } : change;
+    const { login, name, role, capacity, teams, disabled } = row;
+    const both = { name: name.trim(), role, capacity, teams, ...(reset ? { password } : {}) };
+    return agent.id ? { ...both, disabled } : { ...both, login: login.trim() };
   };
   const toggleTeam = (id: number, on: boolean) =>
     set({ teams: on ? [...row.teams, id] : row.teams.filter((team) => team !== id) });
@@ -121,6 +122,7 @@ function AgentDialog({ agent, done, close }: DialogProps) {
           <input
             class="input"
             required
+            disabled={agent.id !== 0}
             maxLength={60}
             autocapitalize="none"
             autocomplete="off"
@@ -156,7 +158,7 @@ function AgentDialog({ agent, done, close }: DialogProps) {
           <input
             class="input"
             type="number"
-            min={0}
+            min={1}
             max={100}
             required
             value={row.capacity}
@@ -179,7 +181,7 @@ function AgentDialog({ agent, done, close }: DialogProps) {
             ))}
         </div>
       </fieldset>
-      {agent.id !== 0 && <Check word={t('resetPassword')} on={reset} set={setReset} />}
+      {agent.id !== 0 && !self && <Check word={t('resetPassword')} on={reset} set={setReset} />}
       {reset && (
         <PasswordPair
           label={t('newPassword')}

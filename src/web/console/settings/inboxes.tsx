@@ -63,6 +63,11 @@ export function Inboxes() {
           </>
         )}
       />
+      <p class="below">
+        <a href="/demo" target="_blank" rel="noopener">
+          {t('openDemo')}
+        </a>
+      </p>
       {edited && <InboxDialog inbox={edited} done={listed.reload} close={() => setEdited(null)} />}
       {pasted && <SnippetDialog inbox={pasted} close={() => setPasted(null)} />}
     </>
@@ -75,9 +80,6 @@ function SnippetDialog({ inbox, close }: { inbox: InboxRow; close: () => void })
       <p class="quiet">{t('snippetHint')}</p>
       <Snippet text={snippetOf(inbox.key)} label={t('snippet')} />
       {inbox.origins.length === 0 && <p class="notice warn">{t('snippetOrigins')}</p>}
-      <a href={`/demo?inbox=${encodeURIComponent(inbox.key)}`} target="_blank" rel="noopener">
-        {t('openDemo')}
-      </a>
     </Dialog>
   );
 }

@@ -59,7 +59,10 @@ function TeamDialog({
   close: () => void;
 }) {
   const [row, setRow] = useState(team);
-  const body = () => ({ name: row.name.trim(), disabled: row.disabled });
+  const body = () => {
+    const name = row.name.trim();
+    return team.id ? { name, disabled: row.disabled } : { name };
+  };
   return (
     <RowDialog
       title={team.id ? team.name : t('addTeam')}

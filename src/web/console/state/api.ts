@@ -5,6 +5,8 @@ import { language, t } from './language.ts';
 /** What the server says when it refuses; `what` and `remedy` are in the reader's language. */
 export interface Problem {
   code: number;
+  /** The code's name, when the server said it. */
+  name?: string;
   what: string;
   remedy: string;
   retry_after_ms: number;
@@ -44,8 +46,9 @@ export async function api<T>(method: Method, path: string, body?: unknown): Prom
 }
 
 async function refusal(response: Response): Promise<ApiError> {
-  if (response.status === 401) signedOut.value += 1;
-  return new ApiError(response.status, parseProblem(await response.text(), response.status));
+  const problem = parseProblem(await response.text(), response.status);
+  if (problem.name === 'SIGN_IN_FIRST') signedOut.value += 1;
+  return new ApiError(response.status, problem);
 }
 
 function parseProblem(text: string, status: number): Problem {

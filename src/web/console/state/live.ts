@@ -9,17 +9,20 @@ import {
 import { fullFeed, inboxFeed, rosterFeed, teamFeed } from '../../shared/id.ts';
 import type { PosthouseSession, Row, SessionEvent } from '../../shared/api.ts';
 import { openSession } from '../../shared/session.ts';
-import { api } from './api.ts';
+import { api, signedOut } from './api.ts';
 import { announce } from './alerts.ts';
 import { setServerTime } from './clock.ts';
 import * as desk from './desk.ts';
-import { agents, isSupervisor, log, me, openId, outbox, teams } from './desk.ts';
+import { acked, isSupervisor, log, me, openId, outbox, teams } from './desk.ts';
 import { remember, remembered } from './kept.ts';
 import { language } from './language.ts';
 import { merge } from './merge.ts';
 import { complain } from './toasts.ts';
 import { countArrivals, forgetArrivals } from './unread.ts';
 import { conversationFrom } from './wire-json.ts';
+
+/** The server's code for a sign-in that is over. */
+const BAD_TOKEN = 1104;
 
 let session: PosthouseSession | null = null;
 let endListening: (() => void)[] = [];
@@ -91,6 +94,7 @@ function on(event: SessionEvent): void {
   switch (event.type) {
     case 'link':
       desk.link.value = event.link;
+      if (event.link.state === 'refused' && event.link.code === BAD_TOKEN) signedOut.value += 1;
       break;
     case 'welcome':
       setServerTime(event.welcome.serverMs);
@@ -131,6 +135,8 @@ function on(event: SessionEvent): void {
       complainOfActions();
       break;
     case 'ack':
+      keepUntilShown(event.key);
+      break;
     case 'queue_place':
     case 'storage':
       break;
@@ -194,6 +200,17 @@ function takePresence(item: {
   if (item.visitorOnline) here.add(item.conversation);
   else here.delete(item.conversation);
   desk.visitorsHere.value = here;
+}
+
+/** An acknowledged message stays on the page until its row is there, or this long. */
+const ROW_COMES_MS = 5_000;
+
+function keepUntilShown(key: string): void {
+  const item = outbox.peek().find((known) => known.key === key);
+  if (!item || item.conversation !== openId.peek()) return;
+  const shown = () => (acked.value = acked.value.filter((other) => other.key !== key));
+  acked.value = [...acked.value, item];
+  setTimeout(shown, ROW_COMES_MS);
 }
 
 /** A refused action (not a message) is told once; a refused message stays in its place. */
@@ -264,7 +281,3 @@ export function setStatus(status: number): void {
   const own = me.value?.id ?? 0;
   desk.presence.value = new Map(desk.presence.value).set(own, status);
 }
-
-/** Agents who can be given a conversation. */
-export const givable = () =>
-  [...agents.value.values()].filter((agent) => !agent.disabled && agent.id !== me.value?.id);

@@ -29,8 +29,7 @@ test('rows of the JSON API get the names and numbers the feeds use, and go back'
 });
 
 test('a device is named by its most particular browser', () => {
-  const wechat =
-    'Mozilla/5.0 (Linux; Android 14; X) AppleWebKit/537.36 Chrome/122.0 Mobile MicroMessenger/8.0.49';
+  const wechat = 'Mozilla/5.0 (Linux; Android 14; X) Chrome/122.0 Mobile MicroMessenger/8.0.49';
   assert.equal(deviceName(wechat), 'WeChat 8 · Android 14');
   const edge = 'Mozilla/5.0 (Windows NT 10.0; Win64) Chrome/120.0 Safari/537.36 Edg/120.0';
   assert.equal(deviceName(edge), 'Edge 120 · Windows 10/11');

@@ -4,7 +4,7 @@ import { t } from '../state/language.ts';
 import { Field } from './field.tsx';
 
 /** The server's least length, in characters. */
-export const PASSWORD_LEAST = 8;
+export const PASSWORD_LEAST = 10;
 
 interface Props {
   label: string;

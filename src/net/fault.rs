@@ -1,0 +1,42 @@
+//! What the network room cannot do, with the code that explains it.
+
+use std::net::SocketAddr;
+
+use posthouse_crypto::certificate::{Field, Flaw};
+use posthouse_crypto::tls::TlsFault;
+
+use crate::base::code::{self, Code};
+
+/// A fault of the world around the sockets.
+#[derive(Debug, thiserror::Error)]
+pub enum NetFault {
+    #[error("{address}: {why}")]
+    Listen { address: SocketAddr, why: std::io::Error },
+    #[error("inherited socket {place}: {why}")]
+    Inherited { place: usize, why: std::io::Error },
+    #[error(transparent)]
+    Certificate(#[from] Flaw),
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+}
+
+impl NetFault {
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Listen { .. } | Self::Inherited { .. } => code::CANNOT_LISTEN,
+            Self::Certificate(flaw) => code_of(flaw),
+            Self::Tls(_) => code::TLS_UNAVAILABLE,
+        }
+    }
+}
+
+/// The code of a certificate's flaw.
+#[must_use]
+pub fn code_of(flaw: &Flaw) -> Code {
+    match (flaw, flaw.field()) {
+        (Flaw::Expired { .. } | Flaw::NotYetValid { .. }, _) => code::CERTIFICATE_EXPIRED,
+        (_, Field::Key) => code::BAD_CERTIFICATE_KEY,
+        (_, Field::Certificate) => code::BAD_CERTIFICATE,
+    }
+}
