@@ -1,0 +1,354 @@
+// <posthouse-widget>: launcher and panel. Holds the session of one inbox and shows what it says; all
+// that a text message does not need (emoji, files, rating, offline form) comes with the extra chunk.
+import type { PosthouseSession, Row, SessionEvent } from '../shared/api.ts';
+import type { Part } from '../shared/codec.ts';
+import type { Message, Profile } from '../shared/gen/posthouse.ts';
+import { publicFeed, randomId } from '../shared/id.ts';
+import { openSession } from '../shared/session.ts';
+import { textOn } from './color.ts';
+import { h, icon } from './dom.ts';
+import type * as Extra from './extra.ts';
+import { Log } from './log.ts';
+import style from './style.css?inline';
+import { sayIn, type Say } from './text.ts';
+import { Visitor } from './visitor.ts';
+
+const CHAT = 'M21 12a8 8 0 0 1-11.6 7.1L4 20l1-4.6A8 8 0 1 1 21 12Z';
+const CLOSE = 'M6 6l12 12M18 6 6 18';
+const SEND = 'M12 19V5M6 11l6-6 6 6';
+const SMILE = 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM8.5 14.5s1.2 2 3.5 2 3.5-2 3.5-2M9 9.5v.01M15 9.5v.01';
+const CLIP = 'M20 11.5l-8 8a5 5 0 0 1-7-7l8.5-8.5a3.4 3.4 0 0 1 4.8 4.8L10 17a1.7 1.7 0 0 1-2.4-2.4L15 7.2';
+const BANNER_MS = 2_000;
+const TYPING_MS = 6_000;
+
+declare const __VERSION__: string;
+declare const __EXTRA__: string;
+
+export class PosthouseWidget extends HTMLElement {
+  session!: PosthouseSession;
+  visitor!: Visitor;
+  say!: Say;
+  log!: Log;
+  language = '';
+  base = '';
+  inbox = '';
+  root = this.attachShadow({ mode: 'closed' });
+  panel!: HTMLElement;
+  form!: HTMLFormElement;
+  input!: HTMLTextAreaElement;
+  #launch!: HTMLElement;
+  #badge = h('b', { hidden: '' });
+  #face = h('span.face', { 'aria-hidden': 'true' });
+  #title = h('strong', { id: 't' });
+  #status = h('small', { role: 'status' });
+  #banner = h('div.banner', { role: 'status', hidden: '' });
+  #dots = h('div.dots', { role: 'status', hidden: '' });
+  #agent = '';
+  #place = 0;
+  #queued = false;
+  #resolved = false;
+  #started = false;
+  #timers: Record<string, ReturnType<typeof setTimeout>> = {};
+
+  /** Builds the widget; called once, before it is put into the page. */
+  setUp(base: string, inbox: string, language: string): void {
+    Object.assign(this, { base, inbox, language });
+    this.say = sayIn(language);
+    this.visitor = new Visitor(base, inbox);
+    this.lang = language;
+    this.#style();
+    this.log = new Log(this.say, language, {
+      retry: (key) => void this.session.retry(key),
+      discard: (key) => void this.session.discard(key),
+      older: () => void this.extra((extra) => extra.older(this)),
+      attachment: (attachment, slot) => void this.extra((extra) => extra.show(this, attachment, slot)),
+    });
+    this.#launch = h(
+      'button.launch',
+      { type: 'button', 'aria-expanded': 'false', 'aria-label': this.say('open'), onclick: () => this.toggle() },
+      icon(CHAT),
+      this.#badge,
+    );
+    this.#build();
+    this.root.append(this.panel, this.#launch);
+    this.#session();
+    this.paint();
+    document.addEventListener('visibilitychange', () => this.#seen());
+    // A conversation that has begun is followed at once; otherwise only the inbox's face is asked for.
+    if (this.visitor.saved.begun) void this.#start();
+    else this.visitor.enter().then(() => this.paint(), () => {});
+  }
+
+  get conversation(): string {
+    const { saved } = this.visitor;
+    if (!saved.conversation) this.visitor.keep({ conversation: randomId() });
+    return saved.conversation!;
+  }
+
+  get isOpen(): boolean {
+    return !this.panel.hidden;
+  }
+
+  toggle(open = !this.isOpen): void {
+    this.panel.hidden = !open;
+    this.#launch.setAttribute('aria-expanded', String(open));
+    this.#launch.setAttribute('aria-label', this.say(open ? 'close' : 'open'));
+    this.#launch.replaceChildren(icon(open ? CLOSE : CHAT), this.#badge);
+    if (!open) return this.#launch.focus();
+    void this.#start();
+    this.log.toEnd();
+    this.input.focus();
+    this.#seen();
+    this.#offline();
+  }
+
+  /** Sends `text`, or what `message` says; the profile goes along with the conversation's opening. */
+  async send(message: Part<Message>, profile: Part<Profile> = {}): Promise<void> {
+    const { location, title, referrer } = document as Document;
+    const page = { page: location.href.slice(0, 1024), pageTitle: title.slice(0, 120), referrer: referrer.slice(0, 1024) };
+    await this.#start();
+    const opening = {
+      inboxKey: this.inbox,
+      profile: { ...page, language: navigator.language, ...profile },
+    };
+    this.visitor.keep({ begun: true });
+    await this.session.submit(this.conversation, { message }, opening);
+    this.log.toEnd();
+  }
+
+  /** Loads what is not needed for text, once; without the network nothing happens. */
+  async extra(use: (extra: typeof Extra) => void): Promise<void> {
+    try {
+      use((await import(/* @vite-ignore */ `${this.base}/widget/${__EXTRA__}`)) as typeof Extra);
+    } catch {
+      this.tell('reconnecting');
+    }
+  }
+
+  #style(): void {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(style);
+    this.root.adoptedStyleSheets = [sheet];
+  }
+
+  #build(): void {
+    const { say } = this;
+    const tool = (name: string, label: string, path: string, onclick?: () => void) =>
+      h(`button${name}`, { type: onclick ? 'button' : 'submit', 'aria-label': label, title: label, onclick }, icon(path));
+    this.input = h<HTMLTextAreaElement>('textarea', {
+      rows: 1,
+      'aria-label': say('write'),
+      placeholder: say('write'),
+      maxlength: 8000,
+      oninput: () => this.#typed(),
+      onkeydown: (event: KeyboardEvent) => {
+        // Enter that ends an input method's composition does not send.
+        if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+        event.preventDefault();
+        this.#submit();
+      },
+      onpaste: (event: ClipboardEvent) => this.#files(event, event.clipboardData),
+    });
+    this.form = h<HTMLFormElement>(
+      'form',
+      { onsubmit: (event: Event) => (event.preventDefault(), this.#submit()) },
+      h(
+        'span.tools',
+        {},
+        tool('', say('emoji'), SMILE, () => void this.extra((extra) => extra.emoji(this))),
+        tool('', say('attach'), CLIP, () => void this.extra((extra) => extra.pick(this))),
+      ),
+      this.input,
+      h('span.tools', {}, tool('.send', say('send'), SEND)),
+    );
+    this.panel = h(
+      'section.panel',
+      {
+        role: 'dialog',
+        'aria-modal': 'true',
+        'aria-labelledby': 't',
+        hidden: '',
+        onkeydown: (event: KeyboardEvent) => this.#key(event),
+        ondragover: (event: Event) => event.preventDefault(),
+        ondrop: (event: DragEvent) => this.#files(event, event.dataTransfer),
+      },
+      h('header', {}, this.#face, h('div', {}, this.#title, this.#status), tool('', say('close'), CLOSE, () => this.toggle(false))),
+      this.#banner,
+      this.log.element,
+      this.#dots,
+      this.form,
+    );
+  }
+
+  #session(): void {
+    this.session = openSession({
+      base: this.base,
+      client: `widget/${__VERSION__}`,
+      scope: `${this.base} ${this.inbox}`,
+      language: this.language,
+      inboxKey: this.inbox,
+      token: async (rejected) => {
+        const { token } = this.visitor.saved;
+        if (token && !rejected) return token;
+        const told = await this.visitor.enter();
+        if (token && token !== told.token) void this.#anew();
+        this.paint();
+        return told.token;
+      },
+    });
+    this.session.listen((event) => this.#event(event));
+  }
+
+  async #start(): Promise<void> {
+    if (this.#started) return;
+    this.#started = true;
+    await this.session.follow(publicFeed(this.conversation), !!this.visitor.saved.begun);
+    await this.session.start();
+  }
+
+  /** The server does not know this visitor any more: what was not sent goes to a new conversation. */
+  async #anew(): Promise<void> {
+    const waiting = this.session.pending;
+    await this.session.erase();
+    this.log.rows.clear();
+    this.visitor.keep({ conversation: randomId(), begun: false, read: 0 });
+    this.#started = false;
+    this.#session();
+    for (const { command } of waiting) if (command.message) await this.send(command.message);
+    await this.#start();
+  }
+
+  #event(event: SessionEvent): void {
+    if (event.type === 'link') return this.#link();
+    if (event.type === 'snapshot') this.log.rows.clear();
+    if (event.type === 'snapshot') event.snapshot.marks.forEach((mark) => this.#mark(mark));
+    if (event.type === 'mark') this.#mark(event.mark);
+    if (event.type === 'outbox') this.log.pending = event.pending;
+    if (event.type === 'rows') event.rows.forEach((row) => this.#row(row));
+    if (event.type === 'welcome') this.visitor.staffed = event.welcome.staffed;
+    if (event.type === 'presence' && !event.presence.conversation) this.visitor.staffed = event.presence.staffed;
+    if (event.type === 'queue_place') this.#place = event.place.place;
+    if (event.type === 'typing') this.#typing(!!event.typing.author?.agent && event.typing.active);
+    if (event.type === 'storage' && event.volatile) this.tell('volatile');
+    this.paint();
+    if (event.type === 'rows') this.#seen();
+  }
+
+  #row(row: Row): void {
+    const { entry } = row;
+    this.log.rows.set(row.index, row);
+    if (entry.assigned) this.#agent = entry.assigned.name;
+    if (entry.assigned || entry.queued) this.#queued = !!entry.queued;
+    if (entry.queued) this.#agent = '';
+    if (entry.message?.text !== undefined && entry.author?.agent) this.#typing(false);
+    if (entry.resolved || entry.reopened || entry.rated || entry.message) {
+      if (entry.resolved && !this.#resolved) void this.extra((extra) => extra.rate(this));
+      this.#resolved = !!entry.resolved;
+    }
+  }
+
+  /** Whether the conversation waits for a verdict. */
+  get resolved(): boolean {
+    return this.#resolved;
+  }
+
+  #mark({ reader, delivered, read }: { reader?: { agent?: number }; delivered: number; read: number }): void {
+    if (!reader?.agent) return;
+    this.log.delivered = Math.max(this.log.delivered, delivered, read);
+    this.log.read = Math.max(this.log.read, read);
+  }
+
+  paint(): void {
+    const { say } = this;
+    const { face } = this.visitor.saved;
+    const color = /^#[0-9a-f]{6}$/i.test(face?.color ?? '') ? face!.color : '#0f5c63';
+    this.style.setProperty('--c', color);
+    this.style.setProperty('--on', textOn(color));
+    const name = this.#agent || face?.name || say('support');
+    this.#title.textContent = name;
+    this.#face.textContent = [...name][0]!.toUpperCase();
+    const { staffed } = this.visitor;
+    const waiting = this.#place ? say('place', this.#place) : say('waiting');
+    this.#status.textContent = this.#queued && staffed ? waiting : say(staffed ? 'online' : 'offline');
+    const greeting = staffed ? face?.greeting || say('hello') : face?.offline_greeting || say('away');
+    this.log.render(greeting);
+    this.#count();
+  }
+
+  /** Unread messages of agents on the launcher; what is on screen is marked read. */
+  #count(): void {
+    const { read = 0 } = this.visitor.saved;
+    const unread = [...this.log.rows.values()].filter(
+      ({ index, entry }) => index > read && entry.message && entry.author?.agent,
+    ).length;
+    this.#badge.hidden = !unread || this.isOpen;
+    this.#badge.replaceChildren(String(unread), h('span.sr', {}, this.say('unread', unread)));
+  }
+
+  #seen(): void {
+    const { last } = this.log;
+    if (!last) return;
+    if (this.isOpen && document.visibilityState === 'visible') this.visitor.keep({ read: last });
+    this.session.mark(this.conversation, last, this.visitor.saved.read ?? 0);
+    this.#count();
+  }
+
+  #offline(): void {
+    const fresh = !this.log.last && !this.session.pending.length;
+    if (!this.visitor.staffed && fresh) void this.extra((extra) => extra.offline(this));
+  }
+
+  #submit(): void {
+    const text = this.input.value.trim();
+    if (!text) return;
+    this.input.value = '';
+    this.#typed();
+    void this.send({ text });
+  }
+
+  #typed(): void {
+    const { input } = this;
+    input.style.height = 'auto';
+    input.style.height = `${Math.min(132, input.scrollHeight)}px`;
+    const { value } = input;
+    if (this.log.last) this.session.typing(this.conversation, value.slice(-130), value !== '');
+  }
+
+  #typing(active: boolean): void {
+    clearTimeout(this.#timers.typing);
+    this.#dots.hidden = !active;
+    this.#dots.textContent = active ? `${this.#agent} ${this.say('typing')}` : '';
+    if (active) this.#timers.typing = setTimeout(() => this.#typing(false), TYPING_MS);
+  }
+
+  #link(): void {
+    const { state } = this.session.link;
+    clearTimeout(this.#timers.link);
+    if (state === 'live' || state === 'idle') this.#banner.hidden = true;
+    else if (state === 'refused') this.tell('refused');
+    else this.#timers.link = setTimeout(() => this.tell('reconnecting'), BANNER_MS);
+  }
+
+  tell(key: Parameters<Say>[0]): void {
+    this.#banner.textContent = this.say(key);
+    this.#banner.hidden = false;
+  }
+
+  #files(event: Event, data: DataTransfer | null): void {
+    const files = [...(data?.files ?? [])];
+    if (event.type === 'drop' || files.length) event.preventDefault();
+    if (files.length) void this.extra((extra) => extra.upload(this, files));
+  }
+
+  /** Escape closes; Tab stays inside the panel. */
+  #key(event: KeyboardEvent): void {
+    if (event.key === 'Escape') return this.toggle(false);
+    if (event.key !== 'Tab') return;
+    const all = this.panel.querySelectorAll<HTMLElement>('button,textarea,input,a[href],[tabindex="0"]');
+    const stops = [...all].filter((element) => element.offsetParent);
+    const at = stops.indexOf(this.root.activeElement as HTMLElement);
+    const next = stops[(at + (event.shiftKey ? -1 : 1) + stops.length) % stops.length];
+    event.preventDefault();
+    next?.focus();
+  }
+}
