@@ -1,6 +1,5 @@
 // What one scope keeps in IndexedDB: feeds' places, their rows, and the outbox. A feed's rows and its
 // place change in one transaction. When the browser refuses, the session goes on in memory.
-import type { Part } from './codec.ts';
 import type { Mark, Opening, Snapshot } from './gen/posthouse.ts';
 import type { FeedName } from './id.ts';
 import type { Pending } from './api.ts';
@@ -32,7 +31,7 @@ export interface Change {
 }
 
 export interface OutboxItem extends Pending {
-  opening?: Part<Opening>;
+  opening?: Opening;
 }
 
 const OPEN_MS = 3_000;
