@@ -81,8 +81,11 @@ fn welcome(peer: Peer, around: &Surroundings<'_>) -> proto::Welcome {
     }
 }
 
+/// What happened, then what to do about it.
 fn sentence(code: Code, language: Language) -> String {
-    code.row().map_or_else(String::new, |row| row.what.get(language).to_owned())
+    let Some(row) = code.row() else { return String::new() };
+    let between = if language == Language::Zh { "" } else { " " };
+    [row.what.get(language), row.remedy.get(language)].join(between)
 }
 
 fn encode(frame: P) -> Bytes {

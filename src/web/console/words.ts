@@ -185,7 +185,6 @@ export const WORDS = {
   reopen: ['Reopen', '重新打开'],
   visitorDetails: ['Visitor', '访客资料'],
   transferTitle: ['Transfer to', '转接给'],
-  transferred: ['Handed to {name}', '已转给 {name}'],
   agents: ['Agents', '客服'],
   nobodyElse: ['There is nobody else yet.', '还没有其他客服。'],
   teamQueues: ['Queue of a team', '团队队列'],

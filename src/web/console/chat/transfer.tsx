@@ -3,7 +3,6 @@ import { type ConversationRow, STATUS_OFFLINE } from '../../shared/gen/posthouse
 import { agents, presence, teams } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { submit } from '../state/live.ts';
-import { tell } from '../state/toasts.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { AgentFace } from '../ui/face.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -15,11 +14,8 @@ export function TransferDialog({ row, close }: { row: ConversationRow; close: ()
     .filter((agent) => !agent.disabled && agent.id !== row.agent)
     .sort((a, b) => status(b.id) - status(a.id));
   const groups = [...teams.value.values()].filter((team) => !team.disabled);
-  const give = (transfer: { agent: number; team: number }, name: string) => {
-    submit(row.id, { transfer }).then(
-      () => tell(t('transferred', { name })),
-      () => undefined,
-    );
+  const give = (transfer: { agent: number; team: number }) => {
+    void submit(row.id, { transfer });
     close();
   };
   return (
@@ -32,7 +28,7 @@ export function TransferDialog({ row, close }: { row: ConversationRow; close: ()
           <button
             type="button"
             class="menu-item"
-            onClick={() => give({ agent: agent.id, team: 0 }, agent.name)}
+            onClick={() => give({ agent: agent.id, team: 0 })}
           >
             <AgentFace agent={agent} />
             <span class="cut">{agent.name}</span>
@@ -46,11 +42,7 @@ export function TransferDialog({ row, close }: { row: ConversationRow; close: ()
       {people.length === 0 && <p class="menu-title">{t('nobodyElse')}</p>}
       <p class="menu-title">{t('teamQueues')}</p>
       {groups.map((team) => (
-        <button
-          type="button"
-          class="menu-item"
-          onClick={() => give({ agent: 0, team: team.id }, team.name)}
-        >
+        <button type="button" class="menu-item" onClick={() => give({ agent: 0, team: team.id })}>
           <Icon name="people" />
           <span class="cut">{team.name}</span>
         </button>
