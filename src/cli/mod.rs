@@ -14,6 +14,8 @@ use crate::config::{self, Inputs, Loaded};
 mod config_command;
 mod report;
 mod serve;
+#[cfg(feature = "test-peer")]
+mod ws_echo;
 
 pub use report::Failure;
 
@@ -31,6 +33,9 @@ enum Command {
     Serve(serve::Serve),
     /// Check and show the configuration.
     Config(config_command::ConfigCommand),
+    /// Echo WebSocket messages: the peer of conformance tests.
+    #[cfg(feature = "test-peer")]
+    WsEcho(ws_echo::WsEcho),
 }
 
 /// Where the settings come from; every command that needs them takes these.
@@ -105,6 +110,8 @@ impl Command {
         match self {
             Self::Serve(command) => command.run(language),
             Self::Config(command) => command.run(out, language),
+            #[cfg(feature = "test-peer")]
+            Self::WsEcho(command) => command.run(out),
         }
     }
 }

@@ -5,6 +5,8 @@
 mod answer;
 mod body;
 mod door;
+#[cfg(feature = "test-peer")]
+pub mod echo;
 mod fault;
 mod gate;
 mod serve;
