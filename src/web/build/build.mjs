@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { minify } from 'terser';
 import { build } from 'vite';
 
 const web = resolve(import.meta.dirname, '..');
@@ -22,11 +23,22 @@ const common = (outDir) => ({
   build: { outDir, emptyOutDir: false, target: 'es2022', copyPublicDir: false },
 });
 
+// The widget decodes what visitors are sent: its tables leave the agents' fields out.
+const visitorTables = {
+  name: 'visitor-tables',
+  enforce: 'pre',
+  resolveId: (id) => (id.endsWith('gen/posthouse.ts') ? join(web, 'shared/gen/visitor.ts') : null),
+};
+
 async function script(entry, format, outDir, name, define = {}) {
   const config = common(outDir);
   Object.assign(config.define, define);
+  config.plugins = [visitorTables];
+  // As a library: dynamic imports stay as they are written.
+  if (format === 'iife') config.build.lib = { entry: join(web, entry), formats: [format], name: '_' };
   config.build.rollupOptions = {
     input: join(web, entry),
+    preserveEntrySignatures: 'strict',
     output: { format, entryFileNames: name, codeSplitting: false },
   };
   await build(config);
@@ -38,10 +50,17 @@ async function widget() {
   await script('widget/extra.ts', 'es', out, 'extra-[hash].js');
   const extra = readdirSync(out).find((name) => name.startsWith('extra-'));
   await script('widget/main.ts', 'iife', out, 'widget.js', { __EXTRA__: JSON.stringify(extra) });
+  // A second pass by terser: 2 % less than the bundler's own minifier.
+  const path = join(out, 'widget.js');
+  const options = {
+    ecma: 2020,
+    compress: { ecma: 2020, passes: 4, unsafe: true, pure_getters: true, hoist_props: true },
+  };
+  writeFileSync(path, (await minify(readFileSync(path, 'utf8'), options)).code);
   const html = readFileSync(join(web, 'widget/demo.html'));
   writeFileSync(join(target, 'demo.html'), html);
   compress(out);
-  limit('widget', WIDGET_BYTES, [join(out, 'widget.js')]);
+  limit('widget', WIDGET_BYTES, [path]);
 }
 
 async function desk() {

@@ -1,15 +1,26 @@
 // Makes shared/gen/posthouse.ts from src/wire/posthouse.proto: interfaces, enum constants and the
-// tables that shared/codec.ts walks. Knows the subset of proto3 that file uses and stops at the rest.
+// tables that shared/codec.ts walks; and shared/gen/visitor.ts, the same without agents' fields. Knows the subset of proto3 that file uses and stops at the rest.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const source = new URL('../../wire/posthouse.proto', import.meta.url);
-const target = new URL('../shared/gen/posthouse.ts', import.meta.url);
 
 const KINDS = { uint32: 0, uint64: 0, bool: 1, string: 2, bytes: 3 };
 // Bytes that are not ids: kept as they are instead of hexadecimal text.
 const RAW = new Set(['Delivery.entry', 'Record.entry']);
 // The journal's own messages never reach a browser.
 const SKIP = new Set(['Place', 'Record', 'SignIn', 'Secret', 'ReaderCursor', 'Blob']);
+
+// Fields that no visitor sends or is sent; a reader skips them as unknown.
+const AGENTS = new Set([
+  ...['note', 'profile', 'agent', 'team', 'inbox', 'site'].map((name) => `Entry.${name}`),
+  ...['conversations', 'agents', 'teams', 'inboxes', 'site'].map((name) => `Snapshot.${name}`),
+  ...['note', 'recall', 'assign', 'transfer', 'resolve', 'reopen'].map((name) => `Command.${name}`),
+  ...['team', 'visitor', 'inbox', 'profile'].map((name) => `Opened.${name}`),
+  ...['device', 'address'].map((name) => `Profile.${name}`),
+  ...['from_agent', 'to_agent', 'to_team'].map((name) => `Transferred.${name}`),
+  ...['status', 'unfollow'].map((name) => `ClientFrame.${name}`),
+  ...['Recalled.target_author', 'Recalled.full_index', 'Assigned.team', 'Queued.team'],
+]);
 
 function parse(text) {
   const lines = text.split('\n').map((line) => line.trim());
@@ -45,12 +56,12 @@ function camel(name) {
   return name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
 }
 
-function generate({ messages, enums }) {
+function generate({ messages, enums }, left = new Set()) {
   const known = new Map(messages.map((message) => [message.name, message]));
   const enumNames = new Set(enums.map((item) => item.name));
   const out = [
     '// Generated from src/wire/posthouse.proto by build/proto.mjs; `npm run proto` makes it again.',
-    "import type { Schema } from '../codec.ts';",
+    "import { message, type Schema } from '../codec.ts';",
     '',
   ];
   for (const item of enums) {
@@ -62,34 +73,43 @@ function generate({ messages, enums }) {
   const emit = (message) => {
     if (done.has(message.name) || SKIP.has(message.name)) return;
     done.add(message.name);
-    for (const { type } of message.fields) if (known.has(type)) emit(known.get(type));
+    const fields = message.fields.filter(({ name }) => !left.has(`${message.name}.${name}`));
+    for (const { type } of fields) if (known.has(type)) emit(known.get(type));
     const shape = [];
-    const table = [];
-    for (const item of message.fields) {
+    const words = [];
+    const nests = [];
+    let expected = 1;
+    for (const item of fields) {
       const name = camel(item.name);
-      const raw = RAW.has(`${message.name}.${item.name}`);
       const nested = known.has(item.type);
-      const kind = nested ? item.type : raw ? 4 : enumNames.has(item.type) ? 0 : KINDS[item.type];
+      const isEnum = enumNames.has(item.type);
+      const raw = RAW.has(`${message.name}.${item.name}`);
+      const kind = nested ? 5 : raw ? 4 : isEnum ? 0 : KINDS[item.type];
       if (kind === undefined) throw new Error(`posthouse.proto: unknown type ${item.type}`);
-      let type = nested || enumNames.has(item.type) ? item.type : 'number string'.split(' ')[+(kind > 1)];
-      if (kind === 1) type = 'boolean';
-      if (raw) type = 'Uint8Array';
+      const scalar = ['number', 'boolean', 'string', 'string', 'Uint8Array'][kind];
       const optional = item.oneof || (nested && !item.repeated);
+      const type = nested || isEnum ? item.type : scalar;
       shape.push(`  ${name}${optional ? '?' : ''}: ${type}${item.repeated ? '[]' : ''};`);
-      const mode = item.repeated ? ', 1' : optional && !nested ? ', 2' : '';
-      table.push(`  [${item.number}, '${name}', ${kind}${mode}],`);
+      if (nested) nests.push(item.type);
+      const mode = item.repeated ? '*' : optional && !nested ? '?' : '';
+      words.push(`${item.number === expected ? '' : item.number}${'nbtirm'[kind]}${mode}:${name}`);
+      expected = item.number + 1;
     }
     out.push(`export interface ${message.name} {`, ...shape, '}');
-    out.push(`export const ${message.name}: Schema<${message.name}> = [`, ...table, '];', '');
+    const spec = [`'${words.join(' ')}'`, ...nests].join(', ');
+    out.push(`export const ${message.name}: Schema<${message.name}> = /*#__PURE__*/ message(${spec});`, '');
   };
   messages.forEach(emit);
   return out.join('\n');
 }
 
-const text = generate(parse(readFileSync(source, 'utf8')));
-if (process.argv.includes('--check')) {
-  if (readFileSync(target, 'utf8') !== text) {
-    console.error('shared/gen/posthouse.ts is not what posthouse.proto says: npm run proto');
+const schema = parse(readFileSync(source, 'utf8'));
+const files = { posthouse: generate(schema), visitor: generate(schema, AGENTS) };
+for (const [name, text] of Object.entries(files)) {
+  const target = new URL(`../shared/gen/${name}.ts`, import.meta.url);
+  if (!process.argv.includes('--check')) writeFileSync(target, text);
+  else if (readFileSync(target, 'utf8') !== text) {
+    console.error(`shared/gen/${name}.ts is not what posthouse.proto says: npm run proto`);
     process.exit(1);
   }
-} else writeFileSync(target, text);
+}

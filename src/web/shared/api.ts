@@ -1,5 +1,6 @@
 // What the session library offers to widget and console. One session per page and scope; of all tabs
 // of a browser one leads (holds the connection), the others follow through IndexedDB.
+import type { Part } from './codec.ts';
 import type { FeedName } from './id.ts';
 import type {
   Command,
@@ -41,7 +42,7 @@ export interface Row {
 export interface Pending {
   key: string;
   conversation: string;
-  command: Command;
+  command: Part<Command>;
   /** Milliseconds since 1970 by this browser's clock. */
   atMs: number;
   /** Set when the server refused it for good: shown with `retry` and `discard`. */
@@ -95,7 +96,7 @@ export interface PosthouseSession {
   unfollow(feed: FeedName): void;
   /** Puts the command in the outbox, then sends it; resolves with its key once it is stored. The
    * opening goes along until the conversation's first ack. */
-  submit(conversation: string, command: Partial<Command>, opening?: Opening): Promise<string>;
+  submit(conversation: string, command: Part<Command>, opening?: Part<Opening>): Promise<string>;
   /** Sends a refused command again under its key. */
   retry(key: string): Promise<void>;
   /** Forgets a refused command. */

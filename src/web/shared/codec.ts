@@ -2,10 +2,10 @@
 // that they work as keys; 64-bit numbers are doubles (places and milliseconds stay below 2^53).
 // Unknown fields are skipped: what must keep them is stored as bytes.
 
-/** 0 number, 1 boolean, 2 text, 3 id as hexadecimal, 4 bytes; or the schema of a nested message. */
-type Kind = 0 | 1 | 2 | 3 | 4 | readonly Field[];
-/** Number, name, kind, and 1 = repeated, 2 = member of a oneof (absent unless sent). */
-type Field = readonly [number, string, Kind, (1 | 2)?];
+/** Number, boolean, text, id as hexadecimal, raw bytes; or the schema of a nested message. */
+type Kind = 'n' | 'b' | 't' | 'i' | 'r' | readonly Field[];
+/** Number, name, kind, and `*` = repeated, `?` = member of a oneof (absent unless sent). */
+type Field = readonly [number, string, Kind, string];
 
 /** How a message of type `T` stands on the wire. */
 export type Schema<T> = readonly Field[] & { readonly of?: T };
@@ -19,7 +19,19 @@ export type Part<T> = T extends Uint8Array
       ? { [K in keyof T]?: Part<T[K]> | undefined }
       : T;
 
-const DEFAULTS = [0, false, '', '', new Uint8Array()];
+const DEFAULTS: Record<string, unknown> = { n: 0, b: false, t: '', i: '', r: new Uint8Array() };
+
+/** A schema in short: `[number]kind[*?]:name` per field; a number is left out when it follows the
+ * one before; `nested` are the schemas of the fields of kind `m`, in order. */
+export function message(fields: string, ...nested: Schema<unknown>[]): Schema<never> {
+  let number = 0;
+  return fields.split(' ').flatMap((field): Field[] => {
+    const [, at, kind, mode, name] = /(\d*)(\w)(.?):(.*)/.exec(field) ?? [];
+    if (!name) return [];
+    number = Number(at) || number + 1;
+    return [[number, name, kind === 'm' ? nested.shift()! : (kind as Kind), mode!]];
+  });
+}
 
 /** Lower-case hexadecimal of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
@@ -38,8 +50,8 @@ export function fromHex(text: string): Uint8Array {
 export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
   const out: Record<string, unknown> = {};
   for (const [, name, kind, mode] of schema) {
-    if (mode === 1) out[name] = [];
-    else if (!mode && typeof kind === 'number') out[name] = DEFAULTS[kind];
+    if (mode === '*') out[name] = [];
+    else if (!mode && typeof kind === 'string') out[name] = DEFAULTS[kind];
   }
   let at = 0;
   const varint = () => {
@@ -61,14 +73,14 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
     if (!(at <= bytes.length)) throw new RangeError('length');
     if (!field) continue;
     const [, name, kind, mode] = field;
-    const list = mode === 1 ? (out[name] as unknown[]) : undefined;
-    if (kind === 0 || kind === 1) {
+    const list = mode === '*' ? (out[name] as unknown[]) : undefined;
+    if (kind === 'n' || kind === 'b') {
       if (wire === 2 && list) {
         const end = at;
         for (at = start; at < end; ) list.push(varint());
       } else if (wire === 0) {
         if (list) list.push(length);
-        else out[name] = kind ? length > 0 : length;
+        else out[name] = kind === 'b' ? length > 0 : length;
       }
     } else if (wire === 2) {
       const value = content(kind, bytes.subarray(start, at));
@@ -79,30 +91,31 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
   return out as T;
 }
 
-function content(kind: Exclude<Kind, 0 | 1>, bytes: Uint8Array): unknown {
-  if (kind === 2) return new TextDecoder().decode(bytes);
-  if (kind === 3) return toHex(bytes);
-  if (kind === 4) return bytes.slice();
+function content(kind: Exclude<Kind, 'n' | 'b'>, bytes: Uint8Array): unknown {
+  if (kind === 't') return new TextDecoder().decode(bytes);
+  if (kind === 'i') return toHex(bytes);
+  if (kind === 'r') return bytes.slice();
   return decode(kind, bytes);
 }
 
-/** The bytes of `value`; fields with their default value are left out, as proto3 does. */
+/** The bytes of `value`; fields with their default value are left out, as proto3 does. Repeated
+ * numbers are written one by one, which every reader takes. */
 export function encode<T>(schema: Schema<T>, value: Part<T>): Uint8Array {
   const out: number[] = [];
-  const varint = (number: number, to = out) => {
-    for (; number > 127; number = Math.floor(number / 128)) to.push((number % 128) + 128);
-    to.push(number);
+  const varint = (number: number) => {
+    for (; number > 127; number = Math.floor(number / 128)) out.push((number % 128) + 128);
+    out.push(number);
   };
   const put = (number: number, kind: Kind, item: unknown) => {
-    const scalar = kind === 0 || kind === 1;
+    const scalar = kind === 'n' || kind === 'b';
     varint(number * 8 + (scalar ? 0 : 2));
     if (scalar) return varint(Number(item));
     const bytes =
-      kind === 2
+      kind === 't'
         ? new TextEncoder().encode(item as string)
-        : kind === 3
+        : kind === 'i'
           ? fromHex(item as string)
-          : kind === 4
+          : kind === 'r'
             ? (item as Uint8Array)
             : encode(kind as Schema<unknown>, item as Part<unknown>);
     varint(bytes.length);
@@ -111,14 +124,9 @@ export function encode<T>(schema: Schema<T>, value: Part<T>): Uint8Array {
   for (const [number, name, kind, mode] of schema) {
     const item = (value as Record<string, unknown>)[name];
     if (item === undefined) continue;
-    if (mode === 1) {
-      const list = item as unknown[];
-      if (kind === 0 && list.length) {
-        const packed: number[] = [];
-        for (const element of list) varint(element as number, packed);
-        put(number, 4, packed);
-      } else for (const element of list) put(number, kind, element);
-    } else if (mode === 2 || (typeof kind !== 'number' ? item : (item as string).length ?? item)) {
+    if (mode === '*') {
+      for (const element of item as unknown[]) put(number, kind, element);
+    } else if (mode === '?' || (typeof kind !== 'string' ? item : (item as string).length ?? item)) {
       put(number, kind, item);
     }
   }

@@ -123,8 +123,8 @@ class Session implements PosthouseSession {
 
   async submit(
     conversation: string,
-    command: Partial<proto.Command>,
-    opening?: proto.Opening,
+    command: Part<proto.Command>,
+    opening?: Part<proto.Opening>,
   ): Promise<string> {
     const key = newKey();
     const item: OutboxItem = { key, conversation, command, atMs: Date.now(), ...(opening && { opening }) };

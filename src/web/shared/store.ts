@@ -1,5 +1,6 @@
 // What one scope keeps in IndexedDB: feeds' places, their rows, and the outbox. A feed's rows and its
 // place change in one transaction. When the browser refuses, the session goes on in memory.
+import type { Part } from './codec.ts';
 import type { Mark, Opening, Snapshot } from './gen/posthouse.ts';
 import type { FeedName } from './id.ts';
 import type { Pending } from './api.ts';
@@ -31,7 +32,7 @@ export interface Change {
 }
 
 export interface OutboxItem extends Pending {
-  opening?: Opening;
+  opening?: Part<Opening>;
 }
 
 const OPEN_MS = 3_000;

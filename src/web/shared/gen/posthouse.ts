@@ -1,5 +1,5 @@
 // Generated from src/wire/posthouse.proto by build/proto.mjs; `npm run proto` makes it again.
-import type { Schema } from '../codec.ts';
+import { message, type Schema } from '../codec.ts';
 
 export type FeedKind = number;
 export const FEED_KIND_UNSPECIFIED = 0;
@@ -46,22 +46,14 @@ export interface Feed {
   id: string;
   number: number;
 }
-export const Feed: Schema<Feed> = [
-  [1, 'kind', 0],
-  [2, 'id', 3],
-  [3, 'number', 0],
-];
+export const Feed: Schema<Feed> = /*#__PURE__*/ message('n:kind i:id n:number');
 
 export interface Cursor {
   feed?: Feed;
   epoch: string;
   index: number;
 }
-export const Cursor: Schema<Cursor> = [
-  [1, 'feed', Feed],
-  [2, 'epoch', 3],
-  [3, 'index', 0],
-];
+export const Cursor: Schema<Cursor> = /*#__PURE__*/ message('m:feed i:epoch n:index', Feed);
 
 export interface Author {
   visitor?: string;
@@ -69,12 +61,7 @@ export interface Author {
   system?: boolean;
   name: string;
 }
-export const Author: Schema<Author> = [
-  [1, 'visitor', 3, 2],
-  [2, 'agent', 0, 2],
-  [3, 'system', 1, 2],
-  [4, 'name', 2],
-];
+export const Author: Schema<Author> = /*#__PURE__*/ message('i?:visitor n?:agent b?:system t:name');
 
 export interface Profile {
   name: string;
@@ -86,16 +73,7 @@ export interface Profile {
   address: string;
   language: string;
 }
-export const Profile: Schema<Profile> = [
-  [1, 'name', 2],
-  [2, 'contact', 2],
-  [3, 'page', 2],
-  [4, 'pageTitle', 2],
-  [5, 'referrer', 2],
-  [6, 'device', 2],
-  [7, 'address', 2],
-  [8, 'language', 2],
-];
+export const Profile: Schema<Profile> = /*#__PURE__*/ message('t:name t:contact t:page t:pageTitle t:referrer t:device t:address t:language');
 
 export interface Opened {
   inbox: number;
@@ -103,12 +81,7 @@ export interface Opened {
   visitor: string;
   profile?: Profile;
 }
-export const Opened: Schema<Opened> = [
-  [1, 'inbox', 0],
-  [2, 'team', 0],
-  [3, 'visitor', 3],
-  [4, 'profile', Profile],
-];
+export const Opened: Schema<Opened> = /*#__PURE__*/ message('n:inbox n:team i:visitor m:profile', Profile);
 
 export interface Attachment {
   blob: string;
@@ -118,39 +91,24 @@ export interface Attachment {
   width: number;
   height: number;
 }
-export const Attachment: Schema<Attachment> = [
-  [1, 'blob', 3],
-  [2, 'name', 2],
-  [3, 'mediaType', 2],
-  [4, 'size', 0],
-  [5, 'width', 0],
-  [6, 'height', 0],
-];
+export const Attachment: Schema<Attachment> = /*#__PURE__*/ message('i:blob t:name t:mediaType n:size n:width n:height');
 
 export interface Message {
   text?: string;
   attachment?: Attachment;
 }
-export const Message: Schema<Message> = [
-  [1, 'text', 2, 2],
-  [2, 'attachment', Attachment],
-];
+export const Message: Schema<Message> = /*#__PURE__*/ message('t?:text m:attachment', Attachment);
 
 export interface Note {
   text: string;
 }
-export const Note: Schema<Note> = [
-  [1, 'text', 2],
-];
+export const Note: Schema<Note> = /*#__PURE__*/ message('t:text');
 
 export interface Queued {
   team: number;
   reason: QueueReason;
 }
-export const Queued: Schema<Queued> = [
-  [1, 'team', 0],
-  [2, 'reason', 0],
-];
+export const Queued: Schema<Queued> = /*#__PURE__*/ message('n:team n:reason');
 
 export interface Assigned {
   agent: number;
@@ -158,42 +116,28 @@ export interface Assigned {
   avatar: string;
   team: number;
 }
-export const Assigned: Schema<Assigned> = [
-  [1, 'agent', 0],
-  [2, 'name', 2],
-  [3, 'avatar', 2],
-  [4, 'team', 0],
-];
+export const Assigned: Schema<Assigned> = /*#__PURE__*/ message('n:agent t:name t:avatar n:team');
 
 export interface Transferred {
   fromAgent: number;
   toAgent: number;
   toTeam: number;
 }
-export const Transferred: Schema<Transferred> = [
-  [1, 'fromAgent', 0],
-  [2, 'toAgent', 0],
-  [3, 'toTeam', 0],
-];
+export const Transferred: Schema<Transferred> = /*#__PURE__*/ message('n:fromAgent n:toAgent n:toTeam');
 
 export interface Resolved {
 }
-export const Resolved: Schema<Resolved> = [
-];
+export const Resolved: Schema<Resolved> = /*#__PURE__*/ message('');
 
 export interface Reopened {
 }
-export const Reopened: Schema<Reopened> = [
-];
+export const Reopened: Schema<Reopened> = /*#__PURE__*/ message('');
 
 export interface Rated {
   score: number;
   comment: string;
 }
-export const Rated: Schema<Rated> = [
-  [1, 'score', 0],
-  [2, 'comment', 2],
-];
+export const Rated: Schema<Rated> = /*#__PURE__*/ message('n:score t:comment');
 
 export interface Recalled {
   targetKey: string;
@@ -201,19 +145,12 @@ export interface Recalled {
   publicIndex: number;
   fullIndex: number;
 }
-export const Recalled: Schema<Recalled> = [
-  [1, 'targetKey', 3],
-  [2, 'targetAuthor', Author],
-  [3, 'publicIndex', 0],
-  [4, 'fullIndex', 0],
-];
+export const Recalled: Schema<Recalled> = /*#__PURE__*/ message('i:targetKey m:targetAuthor n:publicIndex n:fullIndex', Author);
 
 export interface Tombstone {
   reason: TombstoneReason;
 }
-export const Tombstone: Schema<Tombstone> = [
-  [1, 'reason', 0],
-];
+export const Tombstone: Schema<Tombstone> = /*#__PURE__*/ message('n:reason');
 
 export interface AgentRow {
   id: number;
@@ -225,27 +162,14 @@ export interface AgentRow {
   teams: number[];
   disabled: boolean;
 }
-export const AgentRow: Schema<AgentRow> = [
-  [1, 'id', 0],
-  [2, 'login', 2],
-  [3, 'name', 2],
-  [4, 'avatar', 2],
-  [5, 'role', 0],
-  [6, 'capacity', 0],
-  [7, 'teams', 0, 1],
-  [8, 'disabled', 1],
-];
+export const AgentRow: Schema<AgentRow> = /*#__PURE__*/ message('n:id t:login t:name t:avatar n:role n:capacity n*:teams b:disabled');
 
 export interface TeamRow {
   id: number;
   name: string;
   disabled: boolean;
 }
-export const TeamRow: Schema<TeamRow> = [
-  [1, 'id', 0],
-  [2, 'name', 2],
-  [3, 'disabled', 1],
-];
+export const TeamRow: Schema<TeamRow> = /*#__PURE__*/ message('n:id t:name b:disabled');
 
 export interface InboxRow {
   id: number;
@@ -258,17 +182,7 @@ export interface InboxRow {
   color: string;
   disabled: boolean;
 }
-export const InboxRow: Schema<InboxRow> = [
-  [1, 'id', 0],
-  [2, 'key', 2],
-  [3, 'name', 2],
-  [4, 'team', 0],
-  [5, 'origins', 2, 1],
-  [6, 'greeting', 2],
-  [7, 'offlineGreeting', 2],
-  [8, 'color', 2],
-  [9, 'disabled', 1],
-];
+export const InboxRow: Schema<InboxRow> = /*#__PURE__*/ message('n:id t:key t:name n:team t*:origins t:greeting t:offlineGreeting t:color b:disabled');
 
 export interface SiteRow {
   name: string;
@@ -276,12 +190,7 @@ export interface SiteRow {
   claimed: boolean;
   answerTimeoutMs: number;
 }
-export const SiteRow: Schema<SiteRow> = [
-  [1, 'name', 2],
-  [2, 'language', 2],
-  [3, 'claimed', 1],
-  [4, 'answerTimeoutMs', 0],
-];
+export const SiteRow: Schema<SiteRow> = /*#__PURE__*/ message('t:name t:language b:claimed n:answerTimeoutMs');
 
 export interface Entry {
   conversation: string;
@@ -306,29 +215,7 @@ export interface Entry {
   inbox?: InboxRow;
   site?: SiteRow;
 }
-export const Entry: Schema<Entry> = [
-  [1, 'conversation', 3],
-  [2, 'key', 3],
-  [3, 'author', Author],
-  [4, 'atMs', 0],
-  [5, 'clockUnset', 1],
-  [10, 'opened', Opened],
-  [11, 'message', Message],
-  [12, 'note', Note],
-  [13, 'queued', Queued],
-  [14, 'assigned', Assigned],
-  [15, 'transferred', Transferred],
-  [16, 'resolved', Resolved],
-  [17, 'reopened', Reopened],
-  [18, 'rated', Rated],
-  [19, 'recalled', Recalled],
-  [20, 'profile', Profile],
-  [21, 'tombstone', Tombstone],
-  [40, 'agent', AgentRow],
-  [41, 'team', TeamRow],
-  [42, 'inbox', InboxRow],
-  [43, 'site', SiteRow],
-];
+export const Entry: Schema<Entry> = /*#__PURE__*/ message('i:conversation i:key m:author n:atMs b:clockUnset 10m:opened m:message m:note m:queued m:assigned m:transferred m:resolved m:reopened m:rated m:recalled m:profile m:tombstone 40m:agent m:team m:inbox m:site', Author, Opened, Message, Note, Queued, Assigned, Transferred, Resolved, Reopened, Rated, Recalled, Profile, Tombstone, AgentRow, TeamRow, InboxRow, SiteRow);
 
 export interface Mark {
   conversation: string;
@@ -336,37 +223,24 @@ export interface Mark {
   delivered: number;
   read: number;
 }
-export const Mark: Schema<Mark> = [
-  [1, 'conversation', 3],
-  [2, 'reader', Author],
-  [3, 'delivered', 0],
-  [4, 'read', 0],
-];
+export const Mark: Schema<Mark> = /*#__PURE__*/ message('i:conversation m:reader n:delivered n:read', Author);
 
 export interface Recall {
   targetKey: string;
   targetAuthor?: Author;
 }
-export const Recall: Schema<Recall> = [
-  [1, 'targetKey', 3],
-  [2, 'targetAuthor', Author],
-];
+export const Recall: Schema<Recall> = /*#__PURE__*/ message('i:targetKey m:targetAuthor', Author);
 
 export interface Assign {
   agent: number;
 }
-export const Assign: Schema<Assign> = [
-  [1, 'agent', 0],
-];
+export const Assign: Schema<Assign> = /*#__PURE__*/ message('n:agent');
 
 export interface Transfer {
   agent: number;
   team: number;
 }
-export const Transfer: Schema<Transfer> = [
-  [1, 'agent', 0],
-  [2, 'team', 0],
-];
+export const Transfer: Schema<Transfer> = /*#__PURE__*/ message('n:agent n:team');
 
 export interface Command {
   message?: Message;
@@ -379,26 +253,13 @@ export interface Command {
   rate?: Rated;
   profile?: Profile;
 }
-export const Command: Schema<Command> = [
-  [1, 'message', Message],
-  [2, 'note', Note],
-  [3, 'recall', Recall],
-  [4, 'assign', Assign],
-  [5, 'transfer', Transfer],
-  [6, 'resolve', Resolved],
-  [7, 'reopen', Reopened],
-  [8, 'rate', Rated],
-  [9, 'profile', Profile],
-];
+export const Command: Schema<Command> = /*#__PURE__*/ message('m:message m:note m:recall m:assign m:transfer m:resolve m:reopen m:rate m:profile', Message, Note, Recall, Assign, Transfer, Resolved, Reopened, Rated, Profile);
 
 export interface Opening {
   inboxKey: string;
   profile?: Profile;
 }
-export const Opening: Schema<Opening> = [
-  [1, 'inboxKey', 2],
-  [2, 'profile', Profile],
-];
+export const Opening: Schema<Opening> = /*#__PURE__*/ message('t:inboxKey m:profile', Profile);
 
 export interface Hello {
   client: string;
@@ -407,13 +268,7 @@ export interface Hello {
   cursors: Cursor[];
   language: string;
 }
-export const Hello: Schema<Hello> = [
-  [1, 'client', 2],
-  [2, 'visitorToken', 3],
-  [3, 'inboxKey', 2],
-  [4, 'cursors', Cursor, 1],
-  [5, 'language', 2],
-];
+export const Hello: Schema<Hello> = /*#__PURE__*/ message('t:client i:visitorToken t:inboxKey m*:cursors t:language', Cursor);
 
 export interface Submit {
   conversation: string;
@@ -421,26 +276,17 @@ export interface Submit {
   opening?: Opening;
   command?: Command;
 }
-export const Submit: Schema<Submit> = [
-  [1, 'conversation', 3],
-  [2, 'key', 3],
-  [3, 'opening', Opening],
-  [4, 'command', Command],
-];
+export const Submit: Schema<Submit> = /*#__PURE__*/ message('i:conversation i:key m:opening m:command', Opening, Command);
 
 export interface Follow {
   cursors: Cursor[];
 }
-export const Follow: Schema<Follow> = [
-  [1, 'cursors', Cursor, 1],
-];
+export const Follow: Schema<Follow> = /*#__PURE__*/ message('m*:cursors', Cursor);
 
 export interface Unfollow {
   feeds: Feed[];
 }
-export const Unfollow: Schema<Unfollow> = [
-  [1, 'feeds', Feed, 1],
-];
+export const Unfollow: Schema<Unfollow> = /*#__PURE__*/ message('m*:feeds', Feed);
 
 export interface Typing {
   conversation: string;
@@ -448,26 +294,17 @@ export interface Typing {
   active: boolean;
   author?: Author;
 }
-export const Typing: Schema<Typing> = [
-  [1, 'conversation', 3],
-  [2, 'preview', 2],
-  [3, 'active', 1],
-  [4, 'author', Author],
-];
+export const Typing: Schema<Typing> = /*#__PURE__*/ message('i:conversation t:preview b:active m:author', Author);
 
 export interface Ping {
   cursors: Cursor[];
 }
-export const Ping: Schema<Ping> = [
-  [1, 'cursors', Cursor, 1],
-];
+export const Ping: Schema<Ping> = /*#__PURE__*/ message('m*:cursors', Cursor);
 
 export interface SetStatus {
   status: Status;
 }
-export const SetStatus: Schema<SetStatus> = [
-  [1, 'status', 0],
-];
+export const SetStatus: Schema<SetStatus> = /*#__PURE__*/ message('n:status');
 
 export interface ClientFrame {
   hello?: Hello;
@@ -479,16 +316,7 @@ export interface ClientFrame {
   ping?: Ping;
   status?: SetStatus;
 }
-export const ClientFrame: Schema<ClientFrame> = [
-  [1, 'hello', Hello],
-  [2, 'submit', Submit],
-  [3, 'follow', Follow],
-  [4, 'unfollow', Unfollow],
-  [5, 'mark', Mark],
-  [6, 'typing', Typing],
-  [7, 'ping', Ping],
-  [8, 'status', SetStatus],
-];
+export const ClientFrame: Schema<ClientFrame> = /*#__PURE__*/ message('m:hello m:submit m:follow m:unfollow m:mark m:typing m:ping m:status', Hello, Submit, Follow, Unfollow, Mark, Typing, Ping, SetStatus);
 
 export interface Welcome {
   epoch: string;
@@ -499,15 +327,7 @@ export interface Welcome {
   visitor: string;
   staffed: boolean;
 }
-export const Welcome: Schema<Welcome> = [
-  [1, 'epoch', 3],
-  [2, 'serverMs', 0],
-  [3, 'pingIntervalMs', 0],
-  [4, 'endpoints', 2, 1],
-  [5, 'agent', 0],
-  [6, 'visitor', 3],
-  [7, 'staffed', 1],
-];
+export const Welcome: Schema<Welcome> = /*#__PURE__*/ message('i:epoch n:serverMs n:pingIntervalMs t*:endpoints n:agent i:visitor b:staffed');
 
 export interface Delivery {
   feed?: Feed;
@@ -515,12 +335,7 @@ export interface Delivery {
   entry: Uint8Array;
   publicIndex: number;
 }
-export const Delivery: Schema<Delivery> = [
-  [1, 'feed', Feed],
-  [2, 'index', 0],
-  [3, 'entry', 4],
-  [4, 'publicIndex', 0],
-];
+export const Delivery: Schema<Delivery> = /*#__PURE__*/ message('m:feed n:index r:entry n:publicIndex', Feed);
 
 export interface ConversationRow {
   id: string;
@@ -545,29 +360,7 @@ export interface ConversationRow {
   previewIndex: number;
   queueReason: QueueReason;
 }
-export const ConversationRow: Schema<ConversationRow> = [
-  [1, 'id', 3],
-  [2, 'inbox', 0],
-  [3, 'team', 0],
-  [4, 'visitor', 3],
-  [5, 'profile', Profile],
-  [6, 'state', 0],
-  [7, 'agent', 0],
-  [8, 'lastAgent', 0],
-  [9, 'openedMs', 0],
-  [10, 'lastMs', 0],
-  [11, 'preview', 2],
-  [12, 'awaitsAgent', 1],
-  [13, 'publicIndex', 0],
-  [14, 'fullIndex', 0],
-  [15, 'maxKey', 3],
-  [16, 'position', 0],
-  [17, 'rating', 0],
-  [18, 'queuedMs', 0],
-  [19, 'waitingSinceMs', 0],
-  [20, 'previewIndex', 0],
-  [21, 'queueReason', 0],
-];
+export const ConversationRow: Schema<ConversationRow> = /*#__PURE__*/ message('i:id n:inbox n:team i:visitor m:profile n:state n:agent n:lastAgent n:openedMs n:lastMs t:preview b:awaitsAgent n:publicIndex n:fullIndex i:maxKey n:position n:rating n:queuedMs n:waitingSinceMs n:previewIndex n:queueReason', Profile);
 
 export interface Presence {
   agent: number;
@@ -576,13 +369,7 @@ export interface Presence {
   visitorOnline: boolean;
   staffed: boolean;
 }
-export const Presence: Schema<Presence> = [
-  [1, 'agent', 0],
-  [2, 'status', 0],
-  [3, 'conversation', 3],
-  [4, 'visitorOnline', 1],
-  [5, 'staffed', 1],
-];
+export const Presence: Schema<Presence> = /*#__PURE__*/ message('n:agent n:status i:conversation b:visitorOnline b:staffed');
 
 export interface Snapshot {
   feed?: Feed;
@@ -598,31 +385,14 @@ export interface Snapshot {
   presence: Presence[];
   entries: Delivery[];
 }
-export const Snapshot: Schema<Snapshot> = [
-  [1, 'feed', Feed],
-  [2, 'epoch', 3],
-  [3, 'index', 0],
-  [4, 'tooLong', 1],
-  [5, 'conversations', ConversationRow, 1],
-  [6, 'agents', AgentRow, 1],
-  [7, 'teams', TeamRow, 1],
-  [8, 'inboxes', InboxRow, 1],
-  [9, 'site', SiteRow],
-  [10, 'marks', Mark, 1],
-  [11, 'presence', Presence, 1],
-  [12, 'entries', Delivery, 1],
-];
+export const Snapshot: Schema<Snapshot> = /*#__PURE__*/ message('m:feed i:epoch n:index b:tooLong m*:conversations m*:agents m*:teams m*:inboxes m:site m*:marks m*:presence m*:entries', Feed, ConversationRow, AgentRow, TeamRow, InboxRow, SiteRow, Mark, Presence, Delivery);
 
 export interface CaughtUp {
   feed?: Feed;
   epoch: string;
   index: number;
 }
-export const CaughtUp: Schema<CaughtUp> = [
-  [1, 'feed', Feed],
-  [2, 'epoch', 3],
-  [3, 'index', 0],
-];
+export const CaughtUp: Schema<CaughtUp> = /*#__PURE__*/ message('m:feed i:epoch n:index', Feed);
 
 export interface Ack {
   conversation: string;
@@ -630,12 +400,7 @@ export interface Ack {
   index: number;
   atMs: number;
 }
-export const Ack: Schema<Ack> = [
-  [1, 'conversation', 3],
-  [2, 'key', 3],
-  [3, 'index', 0],
-  [4, 'atMs', 0],
-];
+export const Ack: Schema<Ack> = /*#__PURE__*/ message('i:conversation i:key n:index n:atMs');
 
 export interface Refused {
   conversation: string;
@@ -645,37 +410,23 @@ export interface Refused {
   retryAfterMs: number;
   sentence: string;
 }
-export const Refused: Schema<Refused> = [
-  [1, 'conversation', 3],
-  [2, 'key', 3],
-  [3, 'code', 0],
-  [4, 'name', 2],
-  [5, 'retryAfterMs', 0],
-  [6, 'sentence', 2],
-];
+export const Refused: Schema<Refused> = /*#__PURE__*/ message('i:conversation i:key n:code t:name n:retryAfterMs t:sentence');
 
 export interface QueuePlace {
   conversation: string;
   place: number;
 }
-export const QueuePlace: Schema<QueuePlace> = [
-  [1, 'conversation', 3],
-  [2, 'place', 0],
-];
+export const QueuePlace: Schema<QueuePlace> = /*#__PURE__*/ message('i:conversation n:place');
 
 export interface Pong {
   heads: Cursor[];
 }
-export const Pong: Schema<Pong> = [
-  [1, 'heads', Cursor, 1],
-];
+export const Pong: Schema<Pong> = /*#__PURE__*/ message('m*:heads', Cursor);
 
 export interface GoingAway {
   retryAfterMs: number;
 }
-export const GoingAway: Schema<GoingAway> = [
-  [1, 'retryAfterMs', 0],
-];
+export const GoingAway: Schema<GoingAway> = /*#__PURE__*/ message('n:retryAfterMs');
 
 export interface ServerFrame {
   welcome?: Welcome;
@@ -691,26 +442,10 @@ export interface ServerFrame {
   pong?: Pong;
   goingAway?: GoingAway;
 }
-export const ServerFrame: Schema<ServerFrame> = [
-  [1, 'welcome', Welcome],
-  [2, 'delivery', Delivery],
-  [3, 'snapshot', Snapshot],
-  [4, 'caughtUp', CaughtUp],
-  [5, 'ack', Ack],
-  [6, 'refused', Refused],
-  [7, 'mark', Mark],
-  [8, 'typing', Typing],
-  [9, 'presence', Presence],
-  [10, 'queuePlace', QueuePlace],
-  [11, 'pong', Pong],
-  [12, 'goingAway', GoingAway],
-];
+export const ServerFrame: Schema<ServerFrame> = /*#__PURE__*/ message('m:welcome m:delivery m:snapshot m:caughtUp m:ack m:refused m:mark m:typing m:presence m:queuePlace m:pong m:goingAway', Welcome, Delivery, Snapshot, CaughtUp, Ack, Refused, Mark, Typing, Presence, QueuePlace, Pong, GoingAway);
 
 export interface FrameList {
   client: ClientFrame[];
   server: ServerFrame[];
 }
-export const FrameList: Schema<FrameList> = [
-  [1, 'client', ClientFrame, 1],
-  [2, 'server', ServerFrame, 1],
-];
+export const FrameList: Schema<FrameList> = /*#__PURE__*/ message('m*:client m*:server', ClientFrame, ServerFrame);

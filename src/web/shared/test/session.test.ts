@@ -60,9 +60,9 @@ test('a first message opens its conversation, is acknowledged and read back', as
   const { session, texts } = open(scope);
   await session.follow(publicFeed(conversation), false);
   await session.start();
-  await session.submit(conversation, say('one'), OPENING as never);
+  await session.submit(conversation, say('one'), OPENING);
   await until(() => session.pending.length === 0 && texts().length === 1);
-  await session.submit(conversation, say('two'), OPENING as never);
+  await session.submit(conversation, say('two'), OPENING);
   await until(() => texts().length === 2);
   assert.deepEqual(texts(), ['one', 'two']);
   assert.equal(server.submits[0]!.opening?.inboxKey, 'k');
@@ -76,8 +76,8 @@ test('what was written while the server is down survives a reload and arrives on
   server.down = true;
   const first = open(scope);
   await first.session.start();
-  await first.session.submit(conversation, say('a'), OPENING as never);
-  await first.session.submit(conversation, say('b'), OPENING as never);
+  await first.session.submit(conversation, say('a'), OPENING);
+  await first.session.submit(conversation, say('b'), OPENING);
   first.session.stop();
   server.down = false;
   const second = open(scope);
@@ -94,7 +94,7 @@ test('an ack that was lost is asked for again under the same key', async () => {
   const { session, texts } = open(scope);
   await session.start();
   server.mute = true;
-  const key = await session.submit(conversation, say('once'), OPENING as never);
+  const key = await session.submit(conversation, say('once'), OPENING);
   await until(() => server.submits.length === 1);
   assert.equal(session.pending.length, 1);
   server.mute = false;
@@ -228,7 +228,7 @@ test('sockets that never open give way to HTTP', async () => {
   }) as never;
   const { session } = open(scope);
   await session.start();
-  await session.submit(conversation, say('by post'), OPENING as never);
+  await session.submit(conversation, say('by post'), OPENING);
   await until(() => session.pending.length === 0, 8_000);
   assert.equal(session.link.transport, 'http');
   assert.ok(posted.includes('POST /v1/frames'));
@@ -242,7 +242,7 @@ test('without IndexedDB the session works in memory and says so', async () => {
   const { session, events } = open(scope);
   await session.start();
   Object.assign(globalThis, { indexedDB: real });
-  await session.submit(conversation, say('x'), OPENING as never);
+  await session.submit(conversation, say('x'), OPENING);
   await until(() => session.pending.length === 0);
   assert.ok(events.some((event) => event.type === 'storage' && event.volatile));
   session.stop();
@@ -265,13 +265,13 @@ test('one tab leads; a second one sends and hears through it', async () => {
   await b.session.follow(publicFeed(conversation), false);
   await a.session.start();
   await b.session.start();
-  await b.session.submit(conversation, say('from b'), OPENING as never);
+  await b.session.submit(conversation, say('from b'), OPENING);
   await until(() => a.texts().length === 1 && b.texts().length === 1);
   assert.equal(server.hellos.length, 1);
   assert.equal(b.session.pending.length, 0);
   assert.equal(b.session.link.state, 'live');
   a.session.stop();
-  await b.session.submit(conversation, say('alone'), OPENING as never);
+  await b.session.submit(conversation, say('alone'), OPENING);
   await until(() => b.texts().length === 2);
   assert.equal(server.hellos.length, 2);
   b.session.stop();
