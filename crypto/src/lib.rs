@@ -5,6 +5,7 @@
 
 pub mod authority;
 pub mod certificate;
+pub mod hash;
 pub mod password;
 pub mod tls;
 pub mod token;

@@ -2,6 +2,25 @@
 //! that the rest of the house talks to.
 //! Architecture invariant: every piece of state has one owner; handles send, owners decide.
 
+mod account;
+mod attachment;
+mod connection;
+mod desk;
+mod front;
+mod ledger;
+mod publisher;
+mod reading;
+mod reads;
 pub mod shard;
+mod shards;
+mod start;
 mod task;
 mod ticket;
+
+pub use account::{Claim, Claimed, SignedIn};
+pub use attachment::Upload;
+pub use connection::Credentials;
+pub use desk::{Desk, Standing, Surroundings};
+pub use front::Staff;
+pub use reading::{Page, View};
+pub use start::{Running, Setting, start};

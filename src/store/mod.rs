@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 mod apply;
+pub mod blobs;
 mod database;
 pub mod engine;
 pub mod fault;
@@ -25,6 +26,7 @@ mod threads;
 mod words;
 mod writer;
 
+pub use blobs::{Blobs, NewBlob};
 pub use fault::Fault;
 pub use reader::Reader;
 pub use threads::{Sink, Writer};

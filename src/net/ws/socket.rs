@@ -180,6 +180,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.poll_send(cx, &mut || once.take())).await
     }
 
+    /// Bytes that the socket has not taken yet: whether a slow peer makes progress.
+    #[must_use]
+    pub fn unsent_bytes(&self) -> usize {
+        self.unsent.len()
+    }
+
     /// Queues a close frame, once; the reason is cut to 123 bytes. Then call [`WebSocket::finish`].
     pub fn close(&mut self, code: u16, reason: &str) {
         if self.state != State::Open {

@@ -1,0 +1,293 @@
+//! Who may come in: passwords, sign-ins, the claim of a new site, and changes of its settings.
+
+use std::sync::Arc;
+
+use posthouse_crypto::{password, token};
+use smallvec::{SmallVec, smallvec};
+
+use super::desk::Desk;
+use crate::base::code;
+use crate::base::limits::{PASSWORD_LEAST, PASSWORD_MOST, SIGN_IN_MS};
+use crate::base::{AgentId, MessageKey, Private, Wall};
+use crate::desk::{Actor, Body, Draft, Entry, NewAgent, Refusal, Role, SiteCommand, Who};
+use crate::store::{Fact, Item, NewEntry, Secret, SignIn};
+use crate::wire;
+
+/// A new sign-in: the cookie's secret, which is not kept, and when it ends.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub token: [u8; 32],
+    pub expires: Wall,
+}
+
+/// What the owner of a new box chooses.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub login: String,
+    pub name: Private,
+    pub password: Private,
+    pub site: String,
+    pub language: String,
+    pub team: String,
+    pub inbox: String,
+}
+
+/// What a claim made.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    pub agent: AgentId,
+    pub inbox_key: String,
+}
+
+impl Desk {
+    /// Whether somebody claimed the site.
+    #[must_use]
+    pub fn claimed(&self) -> bool {
+        self.site().row.claimed
+    }
+
+    /// Whose password this is. An unknown or disabled login costs the same time as a known one.
+    ///
+    /// # Errors
+    /// Busy when as many checks are under way as memory allows.
+    pub async fn check_password(
+        &self,
+        login: &str,
+        password: &Private,
+    ) -> Result<Option<AgentId>, Refusal> {
+        let agent = self.site().agent_by_login(login).map(|row| row.id);
+        let kept = match agent {
+            Some(agent) => self.0.reads.run(move |reader| reader.secret(agent)).await?,
+            None => None,
+        };
+        let password = password.clone();
+        let good = self
+            .hashing(move || Ok(password::verify(kept.as_ref().map(|kept| &**kept), &password)))
+            .await?;
+        Ok(agent.filter(|_| good))
+    }
+
+    /// Opens a sign-in that is durable when this returns.
+    ///
+    /// # Errors
+    /// The store does not take anything new.
+    pub async fn open_sign_in(&self, agent: AgentId) -> Result<SignedIn, Refusal> {
+        let token = token::Token::random().map_err(|_| Refusal::busy(1_000))?;
+        let now = self.clock().wall();
+        let expires = Wall { ms: now.ms.saturating_add(SIGN_IN_MS), trusted: now.trusted };
+        let row = SignIn {
+            token_hash: token::sha256(token.as_bytes()),
+            agent,
+            expires_ms: expires.ms,
+            ended: false,
+        };
+        self.append(smallvec![Item::Fact(Fact::SignIn(row))]).await?;
+        self.0.counters.sign_ins.one();
+        Ok(SignedIn { token: *token.as_bytes(), expires })
+    }
+
+    /// The agent of a sign-in that is alive.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn signed_in(&self, token: &[u8; 32]) -> Result<Option<AgentId>, Refusal> {
+        let hash = token::sha256(token);
+        let found = self.0.reads.run(move |reader| reader.sign_in(&hash)).await?;
+        let now = self.clock().wall();
+        // A clock that is not set must not sign anybody out.
+        let alive = |row: &SignIn| !row.ended && (!now.trusted || now.ms < row.expires_ms);
+        let agent = found.filter(alive).map(|row| row.agent);
+        Ok(agent.filter(|agent| self.site().agent(*agent).is_some()))
+    }
+
+    /// Ends a sign-in; ending it twice is ending it once.
+    ///
+    /// # Errors
+    /// The store does not take anything new.
+    pub async fn end_sign_in(&self, token: &[u8; 32]) -> Result<(), Refusal> {
+        let hash = token::sha256(token);
+        let Some(row) = self.0.reads.run(move |reader| reader.sign_in(&hash)).await? else {
+            return Ok(());
+        };
+        self.append(smallvec![Item::Fact(Fact::SignIn(SignIn { ended: true, ..row }))])
+            .await
+            .map(drop)
+    }
+
+    /// Sets an agent's password, by the agent or an owner, and ends the agent's sign-ins.
+    ///
+    /// # Errors
+    /// `DENIED`, `NO_AGENT`, a password that is too short or long, or the store's refusal.
+    pub async fn set_password(
+        &self,
+        by: AgentId,
+        of: AgentId,
+        password: &Private,
+    ) -> Result<(), Refusal> {
+        let site = self.site();
+        let owner = site.agent(by).is_some_and(|row| row.role == Role::Owner);
+        if by != of && !owner {
+            return Err(Refusal::new(code::DENIED));
+        }
+        if !site.agents.contains_key(&of) {
+            return Err(Refusal::new(code::NO_AGENT));
+        }
+        self.replace_password(of, password).await
+    }
+
+    /// The same by the operator of the machine, through the control socket.
+    ///
+    /// # Errors
+    /// A password that is too short or long, or the store's refusal.
+    pub async fn replace_password(&self, of: AgentId, password: &Private) -> Result<(), Refusal> {
+        let secret = self.secret(of, password).await?;
+        let sign_ins = self.0.reads.run(move |reader| reader.sign_ins_of(of)).await?;
+        let ended =
+            sign_ins.into_iter().map(|row| Item::Fact(Fact::SignIn(SignIn { ended: true, ..row })));
+        let items = std::iter::once(Item::Fact(Fact::Secret(secret))).chain(ended).collect();
+        self.append(items).await.map(drop)
+    }
+
+    /// Changes agents, teams, inboxes or the site. Returns the number of the row that was made or changed.
+    ///
+    /// # Errors
+    /// The desk's refusal; nothing has changed.
+    pub async fn administer(&self, by: AgentId, command: SiteCommand) -> Result<u32, Refusal> {
+        let actor = self.site().actor(by).ok_or(Refusal::new(code::BAD_TOKEN))?;
+        self.change_site(&actor, command, None).await
+    }
+
+    /// The same by the desk itself: the control socket, provisioning. `password` belongs to a new agent.
+    ///
+    /// # Errors
+    /// The desk's refusal; nothing has changed.
+    pub async fn administer_as_operator(
+        &self,
+        command: SiteCommand,
+        password: Option<&Private>,
+    ) -> Result<u32, Refusal> {
+        let actor = Actor { who: Who::System, name: "".into(), role: None, teams: Vec::new() };
+        self.change_site(&actor, command, password).await
+    }
+
+    /// Makes the site somebody's: once, and only with the code that was printed at the start.
+    ///
+    /// # Errors
+    /// `BAD_SETUP_CODE`, `CLAIMED`, a value that is wrong, or the store's refusal; nothing has changed.
+    pub async fn claim(&self, code: &str, claim: Claim) -> Result<Claimed, Refusal> {
+        let right = self.0.claim_code.as_ref().is_some_and(|kept| {
+            token::same(kept.as_bytes(), code.trim().to_ascii_uppercase().as_bytes())
+        });
+        if self.claimed() {
+            return Err(Refusal::new(code::CLAIMED));
+        }
+        if !right {
+            return Err(Refusal::new(code::BAD_SETUP_CODE));
+        }
+        self.claim_as_operator(claim).await
+    }
+
+    /// The same by the operator of the machine, who needs no code.
+    ///
+    /// # Errors
+    /// As `claim`.
+    pub async fn claim_as_operator(&self, claim: Claim) -> Result<Claimed, Refusal> {
+        let inbox_key = inbox_key()?;
+        let command = SiteCommand::Claim {
+            owner: NewAgent {
+                login: claim.login,
+                name: claim.name.0,
+                role: Role::Owner,
+                capacity: 0,
+                teams: Vec::new(),
+            },
+            site: claim.site,
+            language: claim.language,
+            team: claim.team,
+            inbox_key: inbox_key.clone(),
+        };
+        let agent = self.administer_as_operator(command, Some(&claim.password)).await?;
+        Ok(Claimed { agent: AgentId(agent), inbox_key })
+    }
+
+    /// Decides and appends one change of the site; changes wait for each other, so that each decision
+    /// sees the one before. A new agent's password is in the same batch.
+    async fn change_site(
+        &self,
+        actor: &Actor,
+        command: SiteCommand,
+        password: Option<&Private>,
+    ) -> Result<u32, Refusal> {
+        let Ok(_turn) = self.0.settings.acquire().await else {
+            return Err(Refusal::new(code::GOING_AWAY));
+        };
+        let now = self.clock().wall();
+        let key = MessageKey::new(now.ms, random()?);
+        let drafts = self.site().decide(now, actor, key, &command)?;
+        let made = drafts.last().map_or(0, |draft| row_number(&draft.entry));
+        let mut items: SmallVec<[Item; 2]> = drafts.into_iter().map(item).collect();
+        if let Some(password) = password {
+            items.push(Item::Fact(Fact::Secret(self.secret(AgentId(made), password).await?)));
+        }
+        self.append(items).await?;
+        Ok(made)
+    }
+
+    async fn secret(&self, agent: AgentId, password: &Private) -> Result<Secret, Refusal> {
+        if !(PASSWORD_LEAST..=PASSWORD_MOST).contains(&password.len()) {
+            return Err(Refusal::new(code::WEAK_PASSWORD));
+        }
+        let password = password.clone();
+        let hash = self
+            .hashing(move || password::hash(&password).map_err(|_| Refusal::busy(1_000)))
+            .await?;
+        Ok(Secret { agent, password: Private(hash) })
+    }
+
+    /// Runs a memory-hard hash on a blocking thread, a few at a time.
+    async fn hashing<T: Send + 'static>(
+        &self,
+        hash: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let permit =
+            Arc::clone(&self.0.passwords).try_acquire_owned().map_err(|_| Refusal::busy(1_000))?;
+        let work = tokio::task::spawn_blocking(move || {
+            let result = hash();
+            drop(permit);
+            result
+        });
+        work.await.unwrap_or(Err(Refusal::new(code::GOING_AWAY)))
+    }
+
+    async fn append(&self, items: SmallVec<[Item; 2]>) -> Result<(), Refusal> {
+        self.0.ledger.append(items).await.map(drop)
+    }
+}
+
+fn item(draft: Draft) -> Item {
+    let bytes = wire::encode_entry(&draft.entry);
+    let body_hash = [0; 16];
+    Item::Entry(NewEntry { bytes, entry: Arc::new(draft.entry), feeds: draft.feeds, body_hash })
+}
+
+fn row_number(entry: &Entry) -> u32 {
+    match &entry.body {
+        Body::Agent(row) => row.id.0,
+        Body::Team(row) => row.id.0,
+        Body::Inbox(row) => row.id.0,
+        _ => 0,
+    }
+}
+
+/// Sixteen random characters that are easy to read aloud; public, so only unlikely to collide.
+pub fn inbox_key() -> Result<String, Refusal> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let bits = random()?;
+    Ok((0..16).map(|at| char::from(LETTERS[(bits >> (5 * at)) as usize & 31])).collect())
+}
+
+pub(super) fn random() -> Result<u128, Refusal> {
+    let mut bytes = [0; 16];
+    token::fill_random(&mut bytes).map_err(|_| Refusal::busy(1_000))?;
+    Ok(u128::from_be_bytes(bytes))
+}

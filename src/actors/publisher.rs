@@ -1,0 +1,109 @@
+//! Where durable entries become visible: takes the journal's outcomes in log order, hands entries to the
+//! followers, marks to their readers, and each outcome to its owner.
+//! Invariant: one task, so everybody sees the entries of a feed in the order of the log.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::front::FrontInput;
+use super::ledger::Ledger;
+use super::shard::Durable;
+use super::shards::ShardInput;
+use super::ticket::{Owner, owner};
+use crate::base::Feed;
+use crate::base::counters::Counters;
+use crate::desk::{Body, Entry, Site};
+use crate::hub::Hub;
+use crate::store::{Fact, Item, Mark, Outcome, Written};
+use crate::wire;
+
+/// Everything the publisher hands on to.
+pub struct Publisher {
+    pub hub: Arc<Hub>,
+    pub ledger: Arc<Ledger>,
+    pub shards: Vec<mpsc::Sender<ShardInput>>,
+    pub front: mpsc::Sender<FrontInput>,
+    pub site: watch::Sender<Arc<Site>>,
+    pub counters: Arc<Counters>,
+}
+
+impl Publisher {
+    /// Runs until the writer is gone.
+    pub async fn run(self, mut outcomes: mpsc::Receiver<Vec<Outcome>>) {
+        while let Some(batch) = outcomes.recv().await {
+            self.counters.commits.one();
+            let mut entries = Vec::new();
+            for outcome in &batch {
+                for written in outcome.result.iter().flatten() {
+                    self.publish(written, &mut entries);
+                }
+            }
+            if !entries.is_empty() {
+                // The front outlives the publisher except at the very end of a shutdown.
+                let _ = self.front.send(FrontInput::Applied(entries)).await;
+            }
+            for outcome in batch {
+                self.settle(outcome).await;
+            }
+        }
+    }
+
+    fn publish(&self, written: &Written, entries: &mut Vec<Arc<Entry>>) {
+        match &written.item {
+            Item::Entry(new) => {
+                self.counters.entries.one();
+                if matches!(new.entry.body, Body::Message(_)) {
+                    self.counters.messages.one();
+                }
+                if new.entry.conversation.is_none() {
+                    self.site.send_modify(|site| Arc::make_mut(site).apply(&new.entry));
+                }
+                let (public, _) = written.conversation_indices();
+                for (feed, index) in &written.places {
+                    self.hub.publish(*feed, *index, || {
+                        let public = matches!(feed, Feed::Full(_)).then_some(public).flatten();
+                        wire::delivery(*feed, *index, public, &new.bytes)
+                    });
+                }
+                entries.push(Arc::clone(&new.entry));
+            }
+            Item::Fact(Fact::Mark(mark)) => self.publish_mark(mark),
+            Item::Fact(
+                Fact::SignIn(_) | Fact::Secret(_) | Fact::ReaderCursor(_) | Fact::Blob(_),
+            ) => {}
+        }
+    }
+
+    fn publish_mark(&self, mark: &Mark) {
+        for feed in [Feed::Public(mark.conversation), Feed::Full(mark.conversation)] {
+            self.hub.hint(feed, || wire::mark_frame(mark));
+        }
+    }
+
+    async fn settle(&self, outcome: Outcome) {
+        match owner(outcome.ticket) {
+            (Owner::Ledger, number) => self.ledger.settle(number, outcome),
+            (Owner::Shard(shard), number) => {
+                let result = outcome.result.map(|written| durable(&written));
+                if let Some(shard) = self.shards.get(usize::from(shard)) {
+                    // A shard ends only with the process.
+                    let _ = shard.send(ShardInput::Outcome { number, result }).await;
+                }
+            }
+            (Owner::Nobody, _) => {}
+        }
+    }
+}
+
+fn durable(written: &[Arc<Written>]) -> Vec<Durable> {
+    written
+        .iter()
+        .filter_map(|written| {
+            let Item::Entry(new) = &written.item else { return None };
+            let (public, full) = written.conversation_indices();
+            let entry = Arc::clone(&new.entry);
+            Some(Durable { entry, position: written.position, public, full })
+        })
+        .collect()
+}

@@ -1,0 +1,139 @@
+//! Puts the actors together: store, hub, shards, front, publisher; and takes them down again.
+
+use std::hash::RandomState;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use super::desk::{Desk, Inner};
+use super::front::{Front, Staff};
+use super::ledger::Ledger;
+use super::publisher::Publisher;
+use super::reads::Reads;
+use super::shards::ShardTask;
+use super::task::spawn;
+use super::ticket::SHARDS_MOST;
+use crate::base::counters::Counters;
+use crate::base::limits::{
+    FRONT_MAILBOX, OUTCOME_BATCHES, PASSWORD_CHECKS, SHARD_MAILBOX, WRITER_QUEUE,
+};
+use crate::base::{Clock, Private};
+use crate::fabric::Fabric;
+use crate::hub::Hub;
+use crate::session::Input;
+use crate::store::{self, Fault, Writer};
+
+/// What the actors are built from.
+pub struct Setting {
+    pub clock: Arc<dyn Clock>,
+    pub counters: Arc<Counters>,
+    pub store: store::Options,
+    /// Shards of conversations; one per core does.
+    pub shards: usize,
+    /// The one-time code of a box that nobody claimed.
+    pub claim_code: Option<Private>,
+    /// Base URLs that clients try, best first.
+    pub endpoints: Vec<String>,
+}
+
+/// The running actors.
+pub struct Running {
+    pub desk: Desk,
+    writer: Writer,
+}
+
+/// Opens the store and starts the actors on the current runtime.
+///
+/// # Errors
+/// The store cannot be opened.
+pub async fn start(setting: Setting) -> Result<Running, Fault> {
+    let Setting { clock, counters, store: options, shards, claim_code, endpoints } = setting;
+    let (outcomes, outcomes_of) = mpsc::channel(OUTCOME_BATCHES);
+    let blobs = store::Blobs::of(&options.dir);
+    let opening_clock = Arc::clone(&clock);
+    let opening = tokio::task::spawn_blocking(move || {
+        // The writer thread waits here when the publisher is behind; a publisher that is gone ends it.
+        let sink = Box::new(move |batch| drop(outcomes.blocking_send(batch)));
+        store::open(&options, opening_clock, sink)
+    });
+    let (writer, reader) = match opening.await {
+        Ok(opened) => opened?,
+        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+    };
+    let fabric = Fabric::Local(writer.clone());
+    let hub = Arc::new(Hub::default());
+    let ledger = Arc::new(Ledger::new(fabric.clone()));
+    let (site, site_of) = watch::channel(Arc::new(reader.site()?));
+    let (staff, staff_of) = watch::channel(Arc::new(Staff::default()));
+    let (front, front_of) = mpsc::channel(FRONT_MAILBOX);
+    let queue = reader.unresolved()?;
+    let epoch = reader.epoch();
+    let reads = Reads::new(reader);
+
+    let mut submits = Vec::new();
+    let mut results = Vec::new();
+    for number in 0..shards.clamp(1, SHARDS_MOST) {
+        let (submit, submit_of) = mpsc::channel(SHARD_MAILBOX);
+        let (result, result_of) = mpsc::channel(WRITER_QUEUE);
+        let task = ShardTask {
+            number: number as u8,
+            clock: Arc::clone(&clock),
+            fabric: fabric.clone(),
+            reads: reads.clone(),
+            results: result.clone(),
+        };
+        spawn(task.run(submit_of, result_of));
+        submits.push(submit);
+        results.push(result);
+    }
+    let publisher = Publisher {
+        hub: Arc::clone(&hub),
+        ledger: Arc::clone(&ledger),
+        shards: results,
+        front: front.clone(),
+        site,
+        counters: Arc::clone(&counters),
+    };
+    spawn(publisher.run(outcomes_of));
+    let desk = Desk(Arc::new(Inner {
+        clock,
+        epoch,
+        counters,
+        hub,
+        reads,
+        ledger,
+        shards: submits,
+        hasher: RandomState::new(),
+        front,
+        site: site_of,
+        staff: staff_of,
+        settings: Semaphore::new(1),
+        passwords: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
+        claim_code,
+        endpoints,
+        blobs,
+        draining: AtomicBool::new(false),
+        drain: watch::Sender::new(None),
+    }));
+    spawn(Front::new(desk.clone(), staff, queue).run(front_of));
+    Ok(Running { desk, writer })
+}
+
+impl Running {
+    /// Tells every connection to come back after `retry_after_ms`, waits for them to leave for at most
+    /// `patience_ms`, then makes everything durable and closes the store.
+    pub async fn drain(self, retry_after_ms: u32, patience_ms: u64) {
+        let inner = &self.desk.0;
+        inner.draining.store(true, Ordering::Relaxed);
+        inner.drain.send_replace(Some(retry_after_ms));
+        inner.hub.tell_all(&Input::GoingAway { retry_after_ms });
+        let deadline = inner.clock.tick().after(patience_ms);
+        while inner.hub.members_count() > 0 && inner.clock.tick() < deadline {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let writer = self.writer;
+        // The writer's thread is joined; a failed flush was logged there and is what a crash is.
+        let _ = tokio::task::spawn_blocking(move || writer.close()).await;
+    }
+}
