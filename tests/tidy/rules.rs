@@ -22,7 +22,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("actors", ACTORS),
     ("http", &["base", "session", "wire", "config", "health", "web", "manual", "actors"]),
     ("web", &[]),
-    ("manual", &[]),
+    ("manual", &["base", "config", "health"]),
     ("node", NODE),
     ("cli", CLI),
     ("main", &["cli", "base"]),
