@@ -15,8 +15,6 @@ pub enum Against {
     Login(String),
     /// An IPv4 address, or the first 64 bits of an IPv6 address: one household.
     Address(IpAddr),
-    /// The one-time code of the box.
-    SetupCode,
 }
 
 #[derive(Clone, Copy, Debug)]

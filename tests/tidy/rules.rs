@@ -20,7 +20,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("bridge", &["base", "wire", "config", "net", "cache", "store"]),
     ("health", &["base"]),
     ("actors", ACTORS),
-    ("http", &["base", "session", "wire", "config", "health", "web", "manual", "actors"]),
+    ("http", &["base", "desk", "session", "wire", "config", "health", "web", "manual", "actors"]),
     ("web", &[]),
     ("manual", &["base", "config", "health"]),
     ("node", NODE),

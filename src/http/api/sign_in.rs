@@ -1,0 +1,78 @@
+//! `/v1/sign-in`, `/v1/sign-out`.
+
+use axum::extract::{Request, State};
+use axum::http::header;
+use serde::Deserialize;
+
+use super::me;
+use crate::base::{AgentId, Private, code};
+use crate::http::answer::{Answer, Refused, done};
+use crate::http::caller::Caller;
+use crate::http::lockout::Against;
+use crate::http::{App, body, identity};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    login: String,
+    password: String,
+}
+
+pub async fn enter(State(app): State<App>, request: Request) -> Answer {
+    let (parts, body) = request.into_parts();
+    let caller = Caller::of(app.settings(), &parts);
+    caller.own_page(&parts.headers)?;
+    let Credentials { login, password } = body::json(&parts, body).await?;
+    if !app.desk().claimed() {
+        return Err(code::NOT_CLAIMED.into());
+    }
+    let agent = guess(&app, &caller, &login, password.into()).await?;
+    let signed_in = app.desk().open_sign_in(agent).await?;
+    let mut response = me::describe(&app, agent)?;
+    let cookie = identity::set_cookie(&caller, &signed_in);
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// Checks a password under the lockout of its name and address.
+///
+/// # Errors
+/// `LOCKED_OUT`, `BAD_PASSWORD`, or the desk is busy.
+pub async fn guess(
+    app: &App,
+    caller: &Caller,
+    login: &str,
+    password: Private,
+) -> Result<AgentId, Refused> {
+    let against = [Against::login(login), Against::address(caller.address)];
+    let wait_ms = app.attempt(&against);
+    if wait_ms > 0 {
+        return Err(Refused::later(code::LOCKED_OUT, wait_ms));
+    }
+    match app.desk().check_password(login, &password).await {
+        Ok(Some(agent)) => {
+            app.with_lockout(|lockout, now| lockout.succeeded(now, &against));
+            Ok(agent)
+        }
+        Ok(None) => {
+            app.counters().bad_passwords.one();
+            Err(code::BAD_PASSWORD.into())
+        }
+        Err(refusal) => {
+            app.with_lockout(|lockout, now| lockout.withdraw(now, &against));
+            Err(refusal.into())
+        }
+    }
+}
+
+pub async fn leave(State(app): State<App>, request: Request) -> Answer {
+    let (parts, _) = request.into_parts();
+    let caller = Caller::of(app.settings(), &parts);
+    caller.own_page(&parts.headers)?;
+    if let Some(token) = identity::cookie(&caller, &parts.headers) {
+        app.desk().end_sign_in(&token).await?;
+    }
+    let mut response = done()?;
+    response.headers_mut().insert(header::SET_COOKIE, identity::clear_cookie(&caller));
+    Ok(response)
+}
