@@ -17,7 +17,7 @@ mod start;
 mod task;
 mod ticket;
 
-pub use account::{Claim, Claimed, SignedIn};
+pub use account::{Claim, Claimed, SignedIn, inbox_key};
 pub use attachment::Upload;
 pub use connection::Credentials;
 pub use desk::{Desk, Standing, Surroundings};
