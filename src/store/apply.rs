@@ -15,12 +15,17 @@ use crate::base::{ConversationId, Feed, Index, Position};
 use crate::desk::{Body, Conversation, Placed};
 use crate::wire::{decode_conversation, decode_entry, encode_conversation, encode_entry};
 
-/// Writes the items, and `applied` with them. They follow what was applied before without a hole.
+/// Writes the items that the database has not, and `applied` with them; they follow each other without
+/// a hole. It may have some: a commit whose last sync failed can turn out to be there.
 ///
 /// # Errors
 /// The disk fails, or a row that must be read is damaged.
 pub fn apply(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> {
     let Some(last) = items.last() else { return Ok(()) };
+    let mut meta = txn.open_table(tables::META)?;
+    let applied = meta.get("applied")?.and_then(|a| a.value().try_into().ok());
+    let applied = applied.map_or(0, u64::from_be_bytes);
+    let items = &items[items.partition_point(|item| item.position.0 <= applied)..];
     log(txn, items)?;
     feeds(txn, items)?;
     keys(txn, items)?;
@@ -32,7 +37,6 @@ pub fn apply(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault
             self::fact(txn, written.position, fact)?;
         }
     }
-    let mut meta = txn.open_table(tables::META)?;
     meta.insert("applied", last.position.0.to_be_bytes().as_slice())?;
     Ok(())
 }

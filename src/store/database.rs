@@ -12,6 +12,7 @@ use super::overlay::Overlay;
 use super::storage::{Disk, Storage};
 
 pub const FILE: &str = "store.redb";
+const NEW_FILE: &str = "store.redb.new";
 
 #[derive(Debug)]
 pub struct Database {
@@ -29,11 +30,19 @@ struct Handle {
 }
 
 impl Database {
-    /// Opens the file, or makes it. On a full or failing disk it is opened for reading only.
+    /// Opens the file; `first` fills one that is made now. On a full or failing disk it is opened for
+    /// reading only.
     ///
     /// # Errors
     /// The file is damaged, cannot be made, or cannot be read.
-    pub fn open(disk: Arc<dyn Disk>, cache_bytes: usize) -> Result<Self, Fault> {
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        cache_bytes: usize,
+        first: impl FnOnce(&WriteTransaction) -> Result<(), Fault>,
+    ) -> Result<Self, Fault> {
+        if !disk.exists(FILE).map_err(Fault::disk("database"))? {
+            create(disk.as_ref(), cache_bytes, first)?;
+        }
         let handle = open_handle(disk.as_ref(), cache_bytes)?;
         Ok(Self { disk, cache_bytes, current: RwLock::new(Arc::new(handle)) })
     }
@@ -87,12 +96,7 @@ impl Database {
             let source = io::ErrorKind::ReadOnlyFilesystem.into();
             return Err(Fault::Disk { what: "database", source });
         }
-        let mut txn = handle.redb.begin_write()?;
-        txn.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
-        txn.set_quick_repair(true);
-        let done = work(&txn)?;
-        txn.commit()?;
-        Ok(done)
+        handle.write(work)
     }
 
     fn handle(&self) -> Arc<Handle> {
@@ -100,8 +104,37 @@ impl Database {
     }
 }
 
+impl Handle {
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut txn = self.redb.begin_write()?;
+        txn.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
+        txn.set_quick_repair(true);
+        let done = work(&txn)?;
+        txn.commit()?;
+        Ok(done)
+    }
+}
+
+/// Makes the file under another name: redb cannot open one whose making was cut off.
+fn create(
+    disk: &dyn Disk,
+    cache_bytes: usize,
+    first: impl FnOnce(&WriteTransaction) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let file = disk.open(NEW_FILE, true).map_err(Fault::disk("database"))?;
+    file.set_len(0).map_err(Fault::disk("database"))?;
+    let handle = open_redb(Arc::clone(&file), cache_bytes, true)?;
+    handle.write(first)?;
+    drop(handle);
+    file.sync().map_err(Fault::disk("database"))?;
+    disk.rename(NEW_FILE, FILE).map_err(Fault::disk("database"))
+}
+
 fn open_handle(disk: &dyn Disk, cache_bytes: usize) -> Result<Handle, Fault> {
-    let file = disk.open(FILE, true).map_err(Fault::disk("database"))?;
+    let file = disk.open(FILE, false).map_err(Fault::disk("database"))?;
     match open_redb(Arc::clone(&file), cache_bytes, true) {
         Err(fault) if fault.passing() && file.length().is_ok_and(|length| length > 0) => {
             let overlay = Overlay::new(file).map_err(Fault::disk("database"))?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::{Buf, Bytes};
+use redb::WriteTransaction;
 
 use super::database::Database;
 use super::fault::Fault;
@@ -32,6 +33,8 @@ pub struct Engine {
     core: Core,
     journal: Journal,
     shared: Arc<Shared>,
+    /// The last batch that was found, until it is durable for certain.
+    unsure: Vec<Arc<Written>>,
 }
 
 /// How a store is laid out, and the randomness it needs.
@@ -49,8 +52,9 @@ impl Engine {
     /// # Errors
     /// The disk fails, or something that was durable cannot be read.
     pub fn open(disk: Arc<dyn Disk>, layout: Layout) -> Result<Self, Fault> {
-        let database = Database::open(Arc::clone(&disk), layout.cache_bytes)?;
-        let (epoch, applied) = identity(&database, layout.chance)?;
+        let first = |txn: &WriteTransaction| create(txn, Epoch(layout.chance.max(1)));
+        let database = Database::open(Arc::clone(&disk), layout.cache_bytes, first)?;
+        let (epoch, applied) = identity(&database)?;
         let shape = layout.shape;
         let file = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
         let found = scan(file.as_ref(), shape, epoch, applied)?;
@@ -60,19 +64,31 @@ impl Engine {
         let seed = u64::try_from(layout.chance >> 64).unwrap_or(0);
         let journal = Journal::resume(Arc::clone(&file), shape, epoch, &found, seed);
         let mut core = Core::new(found.last);
-        let mut tail = Tail::default();
+        let (mut tail, mut unsure) = (Tail::default(), Vec::new());
         recover(&found, applied, |written| {
             core.recover(&written);
-            tail.push(written);
+            if written.position < found.last_batch_first {
+                tail.push(written);
+            } else {
+                unsure.push(written);
+            }
         })?;
         let shared = Arc::new(Shared::new(disk, database, shape, epoch, tail));
         shared.applied.store(applied.0, Ordering::Release);
-        shared.durable.store(found.last.0, Ordering::Release);
+        let sure = unsure.first().map_or(found.last.0, |first| first.position.0 - 1);
+        shared.durable.store(sure, Ordering::Release);
         let length = file.length().map_err(Fault::disk("journal"))?;
         let allocated = u32::try_from(shape.allocated(length)).unwrap_or(shape.segments);
         shared.allocated.store(allocated, Ordering::Release);
-        let mut engine = Self { core, journal, shared };
-        engine.make_room()?;
+        let mut engine = Self { core, journal, shared, unsure };
+        // A journal that takes nothing yet is tried again by `heal`.
+        match engine.confirm().and_then(|()| engine.make_room()) {
+            Err(fault) if !fault.passing() => return Err(fault),
+            Err(_) => engine.shared.read_only.store(true, Ordering::Release),
+            Ok(()) => {}
+        }
+        let free = engine.journal.free(engine.shared.room());
+        engine.shared.free_segments.store(free, Ordering::Relaxed);
         Ok(engine)
     }
 
@@ -112,28 +128,33 @@ impl Engine {
         let shared = &self.shared;
         let file = shared.disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
         self.journal.reopen(file);
-        self.journal.probe(shared.room())?;
-        shared.read_only.store(false, Ordering::Release);
+        self.confirm()?;
+        self.journal.probe(self.shared.room())?;
+        self.shared.read_only.store(false, Ordering::Release);
         Ok(())
     }
 
     /// At the start there must be a segment to write to: the journal of a process that was killed
     /// again and again is moved into the database first.
     fn make_room(&mut self) -> Result<(), Fault> {
+        let shared = Arc::clone(&self.shared);
+        if self.journal.free(shared.room()) == 0 && shared.grow().is_err() {
+            while shared.checkpoint()? {}
+        }
+        if self.journal.free(shared.room()) == 0 {
+            while shared.checkpoint()? {}
+        }
+        self.journal.probe(shared.room())
+    }
+
+    /// Shows what was found, when it is durable for certain.
+    fn confirm(&mut self) -> Result<(), Fault> {
+        self.journal.confirm()?;
         let shared = &self.shared;
-        if shared.allocated.load(Ordering::Acquire) == 0 && shared.grow().is_err() {
-            shared.read_only.store(true, Ordering::Release);
-            return Ok(());
-        }
-        let full = |journal: &Journal| journal.free(shared.room()) == 0;
-        while full(&self.journal) && !shared.tail().is_empty() {
-            match shared.checkpoint() {
-                Ok(_) => {}
-                Err(fault) if fault.passing() => break,
-                Err(fault) => return Err(fault),
-            }
-        }
-        shared.free_segments.store(self.journal.free(shared.room()), Ordering::Relaxed);
+        let mut tail = shared.tail_mut();
+        self.unsure.drain(..).for_each(|written| tail.push(written));
+        drop(tail);
+        shared.durable.store(self.journal.durable().0, Ordering::Release);
         Ok(())
     }
 
@@ -189,46 +210,34 @@ fn show<'a>(shared: &Shared, written: impl Iterator<Item = &'a WrittenItems>) ->
     items
 }
 
-/// Epoch and last applied position; a new database gets its identity now.
-fn identity(database: &Database, chance: u128) -> Result<(Epoch, Position), Fault> {
-    let found = database.read(|txn| {
-        let meta = match txn.open_table(tables::META) {
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-            other => other?,
-        };
-        let number = |name: &str| -> Result<Option<Vec<u8>>, Fault> {
+/// Epoch and last applied position.
+fn identity(database: &Database) -> Result<(Epoch, Position), Fault> {
+    let (format, epoch, applied) = database.read(|txn| {
+        let meta = txn.open_table(tables::META)?;
+        let value = |name: &str| -> Result<Option<Vec<u8>>, Fault> {
             Ok(meta.get(name)?.map(|value| value.value().to_vec()))
         };
-        let format = number("format")?.and_then(|f| Some(u32::from_be_bytes(f.try_into().ok()?)));
-        let epoch = number("epoch")?.and_then(|epoch| Epoch::from_bytes(&epoch));
-        let applied = number("applied")?.and_then(|a| Some(u64::from_be_bytes(a.try_into().ok()?)));
-        Ok(Some((format, epoch, applied)))
+        let format = value("format")?.and_then(|f| Some(u32::from_be_bytes(f.try_into().ok()?)));
+        let epoch = value("epoch")?.and_then(|epoch| Epoch::from_bytes(&epoch));
+        let applied = value("applied")?.and_then(|a| Some(u64::from_be_bytes(a.try_into().ok()?)));
+        Ok((format, epoch, applied))
     })?;
-    match found {
-        Some((Some(format), Some(epoch), Some(applied))) => {
-            if format > FORMAT {
-                return Err(Fault::NewerFormat { found: format, known: FORMAT });
-            }
-            Ok((epoch, Position(applied)))
-        }
-        Some(_) => Err(Fault::DatabaseDamaged("the meta table".to_owned())),
-        None => {
-            let epoch = Epoch(chance.max(1));
-            create(database, epoch)?;
-            Ok((epoch, Position(0)))
-        }
+    let (Some(format), Some(epoch), Some(applied)) = (format, epoch, applied) else {
+        return Err(Fault::DatabaseDamaged("the meta table".to_owned()));
+    };
+    if format > FORMAT {
+        return Err(Fault::NewerFormat { found: format, known: FORMAT });
     }
+    Ok((epoch, Position(applied)))
 }
 
-fn create(database: &Database, epoch: Epoch) -> Result<(), Fault> {
-    database.write(|txn| {
-        let mut meta = txn.open_table(tables::META)?;
-        meta.insert("format", FORMAT.to_be_bytes().as_slice())?;
-        meta.insert("epoch", epoch.to_bytes().as_slice())?;
-        meta.insert("applied", 0_u64.to_be_bytes().as_slice())?;
-        drop(meta);
-        tables::create(txn)
-    })
+fn create(txn: &WriteTransaction, epoch: Epoch) -> Result<(), Fault> {
+    tables::create(txn)?;
+    let mut meta = txn.open_table(tables::META)?;
+    meta.insert("format", FORMAT.to_be_bytes().as_slice())?;
+    meta.insert("epoch", epoch.to_bytes().as_slice())?;
+    meta.insert("applied", 0_u64.to_be_bytes().as_slice())?;
+    Ok(())
 }
 
 /// Hands over the items after `applied` as they were written.

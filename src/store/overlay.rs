@@ -2,6 +2,7 @@
 //! be opened and read. Nothing of it is ever durable, and no transaction is committed on it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -83,13 +84,11 @@ impl Storage for Overlay {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.lock();
         for (number, within, piece) in pieces(offset, bytes.len()) {
-            if !state.pages.contains_key(&number) {
-                let page = self.page(number)?;
-                state.pages.insert(number, page);
-            }
-            if let Some(page) = state.pages.get_mut(&number) {
-                page[within..within + piece.len()].copy_from_slice(&bytes[piece]);
-            }
+            let page = match state.pages.entry(number) {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(free) => free.insert(self.page(number)?),
+            };
+            page[within..within + piece.len()].copy_from_slice(&bytes[piece]);
         }
         state.length = state.length.max(offset + bytes.len() as u64);
         Ok(())

@@ -51,7 +51,12 @@ struct SimFile {
 }
 
 enum Change {
-    Write { offset: usize, bytes: Vec<u8> },
+    Write {
+        offset: usize,
+        bytes: Vec<u8>,
+        /// The write itself made the file longer: what of it is left may do so again.
+        grows: bool,
+    },
     Length(usize),
 }
 
@@ -106,6 +111,20 @@ impl SimDisk {
         state.life += 1;
         state.dead = false;
         state.cut_after = None;
+    }
+
+    /// The process is killed: its handles are dead, the page cache lives on.
+    pub fn kill(&self) {
+        let mut state = self.lock();
+        state.life += 1;
+        state.dead = false;
+        state.cut_after = None;
+    }
+
+    /// True after the power went during an operation.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.lock().dead
     }
 
     /// Changes bytes that are durable: a disk that gives back other bytes than were written.
@@ -168,6 +187,14 @@ impl SimFile {
         }
     }
 
+    /// Linux marks the pages clean: they may or may not be on the disk, and never will be. The file's
+    /// length is metadata, which outlives the error.
+    fn fail_sync(&mut self, chance: &mut Seeded) {
+        self.durable.resize(self.live.len(), 0);
+        self.pending.retain(|change| matches!(change, Change::Write { .. }));
+        self.lose(chance);
+    }
+
     /// Some of the pending changes reach the disk, the others are gone.
     fn lose(&mut self, chance: &mut Seeded) {
         let mercy = match chance.below(8) {
@@ -203,12 +230,16 @@ impl Change {
     fn apply(&self, image: &mut Vec<u8>) {
         match self {
             Self::Length(length) => image.resize(*length, 0),
-            Self::Write { offset, bytes } => {
+            Self::Write { offset, bytes, grows } => {
                 let end = offset + bytes.len();
-                if image.len() < end {
+                if image.len() < end && *grows {
                     image.resize(end, 0);
                 }
-                image[*offset..end].copy_from_slice(bytes);
+                // A change of length that was lost hides what was written behind the old end.
+                let end = end.min(image.len());
+                if *offset < end {
+                    image[*offset..end].copy_from_slice(&bytes[..end - offset]);
+                }
             }
         }
     }
@@ -221,14 +252,14 @@ impl Change {
                     self.apply(image);
                 }
             }
-            Self::Write { offset, bytes } => {
+            Self::Write { offset, bytes, grows } => {
                 let mut at = *offset;
                 let end = offset + bytes.len();
                 while at < end {
                     let next = ((at / SECTOR + 1) * SECTOR).min(end);
                     if chance.below(2) == 0 {
                         let piece = bytes[at - offset..next - offset].to_vec();
-                        Self::Write { offset: at, bytes: piece }.apply(image);
+                        Self::Write { offset: at, bytes: piece, grows: *grows }.apply(image);
                     }
                     at = next;
                 }
@@ -321,9 +352,11 @@ impl Storage for Handle {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        let write = Change::Write { offset, bytes: bytes.to_vec() };
         self.change(|file, _, faults, _| {
-            write_fault(faults, offset + bytes.len(), file)?;
+            let end = offset + bytes.len();
+            write_fault(faults, end, file)?;
+            let grows = end > file.live.len();
+            let write = Change::Write { offset, bytes: bytes.to_vec(), grows };
             write.apply(&mut file.live);
             file.pending.push(write);
             Ok(())
@@ -344,8 +377,7 @@ impl Storage for Handle {
     fn sync(&self) -> io::Result<()> {
         self.change(|file, chance, faults, cut| {
             if let Some(kind) = faults.sync {
-                // Linux marks the pages clean: they may or may not be on the disk, and never will be.
-                file.lose(chance);
+                file.fail_sync(chance);
                 return Err(kind.into());
             }
             if !cut && !faults.lying_sync {

@@ -41,7 +41,7 @@ struct Inner {
 }
 
 enum Message {
-    Append(Proposal, usize),
+    Append(Box<Proposal>, usize),
     Probe(Box<dyn FnOnce() + Send>),
     Close,
 }
@@ -94,7 +94,7 @@ impl Writer {
         let waiting = self.inner.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
         let sent = match &self.inner.queue {
             Some(queue) if waiting <= WRITER_QUEUE_BYTES => {
-                queue.try_send(Message::Append(proposal, bytes)).is_ok()
+                queue.try_send(Message::Append(Box::new(proposal), bytes)).is_ok()
             }
             Some(_) | None => false,
         };
@@ -210,7 +210,7 @@ impl Pump {
                 Message::Probe(answer) => answer(),
                 Message::Close => close = true,
                 Message::Append(proposal, weight) => {
-                    batch.push(proposal);
+                    batch.push(*proposal);
                     bytes += weight;
                 }
             }
@@ -232,7 +232,7 @@ impl Pump {
         self.last_commit = self.clock.tick();
         if shared.due() || shared.free_segments.load(Ordering::Relaxed) == 0 {
             // A full channel means that it is awake already.
-            drop(self.wake.try_send(()));
+            let _ = self.wake.try_send(());
         }
         (self.sink)(outcomes);
         close

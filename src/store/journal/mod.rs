@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use self::frame::{HEADER, Header};
 use self::scan::Found;
 use self::segment::{FIRST_FRAME, SegmentHeader};
@@ -65,6 +67,9 @@ pub struct Journal {
     generation: u64,
     chance: Seeded,
     durable: Position,
+    /// Place and bytes of the last batch as it was found: it may stand in the page cache only, even
+    /// after a sync that failed.
+    unsure: Option<(u64, Bytes)>,
     batch: Vec<u8>,
     frames: Vec<(usize, Header)>,
 }
@@ -78,7 +83,8 @@ struct Active {
 }
 
 impl Journal {
-    /// Takes over a journal as `scan` found it. Writes nothing: the first commit begins a segment.
+    /// Takes over a journal as `scan` found it. Writes nothing: `probe` or the first commit begins a
+    /// segment.
     /// Half of a generation comes from `seed`, so that nobody can put a frame into a message.
     #[must_use]
     pub fn resume(
@@ -99,6 +105,7 @@ impl Journal {
             generation: found.generation,
             chance: Seeded::new(seed),
             durable: found.last,
+            unsure: found.last_batch.clone(),
             batch: Vec::new(),
             frames: Vec::new(),
         }
@@ -161,6 +168,19 @@ impl Journal {
         done
     }
 
+    /// Writes the last batch that was found again, so that it is durable for certain.
+    ///
+    /// # Errors
+    /// `Disk`: a write or sync failed.
+    pub fn confirm(&mut self) -> Result<(), Fault> {
+        if let Some((offset, found)) = &self.unsure {
+            self.file.write_at(found, *offset).map_err(Fault::disk("journal"))?;
+            self.file.sync().map_err(Fault::disk("journal"))?;
+            self.unsure = None;
+        }
+        Ok(())
+    }
+
     /// Begins a segment when none is being written: tells whether the disk takes writes again.
     ///
     /// # Errors
@@ -197,6 +217,7 @@ impl Journal {
             self.begin(room)?;
         }
         let Some(mut active) = self.active.take() else { return Err(Fault::Full) };
+        assert!(active.at + self.batch.len() as u64 <= self.shape.segment_bytes, "a batch fits");
         for (start, header) in &mut self.frames {
             header.generation = self.generation;
             header.previous = active.chain;

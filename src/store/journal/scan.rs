@@ -23,6 +23,9 @@ pub struct Found {
     pub last: Position,
     /// Frames with positions after `applied`, in order.
     pub frames: Vec<(Header, Bytes)>,
+    /// Place and bytes of the last batch, as far as it is whole, and its first position.
+    pub last_batch: Option<(u64, Bytes)>,
+    pub last_batch_first: Position,
     /// Byte of the file where an unfinished batch begins.
     pub torn: Option<u64>,
     pub damage: Option<Damage>,
@@ -73,6 +76,9 @@ pub fn scan(
         let bytes = read_segment(file, shape, *at)?;
         let reached = walk(&bytes, header, limit, applied, &mut found);
         found.segments[*at] = (header.generation, found.last);
+        found.last_batch = (reached.batch_at < reached.at)
+            .then(|| (base + reached.batch_at as u64, bytes.slice(reached.batch_at..reached.at)));
+        found.last_batch_first = reached.batch;
         let damaged = match end {
             Some(end) => found.last < end,
             None => later_batch(&bytes, reached.at, header.generation, reached.next, applied),
@@ -118,6 +124,9 @@ fn read_segment(file: &dyn Storage, shape: Shape, at: usize) -> Result<Bytes, Fa
 
 struct Reached {
     at: usize,
+    /// Where the last batch begins.
+    batch_at: usize,
+    batch: Position,
     next: Position,
 }
 
@@ -129,7 +138,8 @@ fn walk(
     applied: Position,
     found: &mut Found,
 ) -> Reached {
-    let mut reached = Reached { at: FIRST_FRAME, next: segment.first };
+    let (at, next) = (FIRST_FRAME, segment.first);
+    let mut reached = Reached { at, batch_at: at, batch: next, next };
     let mut previous = segment.checksum;
     while let Some(header) = frame::check(&bytes[reached.at.min(bytes.len())..]) {
         let belongs = header.generation == segment.generation
@@ -145,6 +155,9 @@ fn walk(
             found.last = header.last();
         }
         previous = header.checksum;
+        if header.batch == header.position {
+            (reached.batch_at, reached.batch) = (reached.at, header.batch);
+        }
         reached.at += header.span();
         reached.next = header.last().next();
     }
