@@ -42,7 +42,7 @@ export interface Row {
 export interface Pending {
   key: string;
   conversation: string;
-  command: Part<Command>;
+  command: Command;
   /** Milliseconds since 1970 by this browser's clock. */
   atMs: number;
   /** Set when the server refused it for good: shown with `retry` and `discard`. */

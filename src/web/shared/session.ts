@@ -127,8 +127,8 @@ class Session implements PosthouseSession {
     opening?: Part<proto.Opening>,
   ): Promise<string> {
     const key = newKey();
-    const item: OutboxItem = { key, conversation, command, atMs: Date.now(), ...(opening && { opening }) };
-    await this.#queue(item);
+    const base = { key, conversation, command: command as proto.Command, atMs: Date.now() };
+    await this.#queue({ ...base, ...(opening && { opening }) });
     return key;
   }
 
