@@ -63,8 +63,12 @@ where
 {
     let _ = tcp.set_nodelay(true);
     let mut first = [0];
-    let peeked = timeout(millis(limits::REQUEST_HEAD_MS), tcp.peek(&mut first)).await;
-    if !matches!(peeked, Ok(Ok(1))) {
+    let mut drain = house.drain();
+    let spoke = tokio::select! {
+        peeked = timeout(millis(limits::REQUEST_HEAD_MS), tcp.peek(&mut first)) => peeked,
+        _ = drain.wait_for(|drain| *drain) => return,
+    };
+    if !matches!(spoke, Ok(Ok(1))) {
         return;
     }
     let Visit { mut peer, place, secure_port } = visit;

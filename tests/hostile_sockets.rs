@@ -1,0 +1,272 @@
+//! Peers that mean harm, or are broken: they are closed within their deadlines, cost little, and
+//! nobody else notices.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use posthouse::base::{Clock, Counters, Rate, Tick, Wall};
+use posthouse::net::{Ceiling, Door, Options, RequestBody, Server};
+use posthouse_crypto::authority::Authority;
+use posthouse_crypto::tls::{Presented, TlsOptions, provider, server_config};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tower_service::Service;
+
+/// Everything hostile is gone after this long.
+const CLOSED_WITHIN: Duration = Duration::from_secs(15);
+
+/// Answers with the length of the body.
+#[derive(Clone)]
+struct Measure;
+
+impl Service<Request<RequestBody>> for Measure {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        Box::pin(async move {
+            let length = request.into_body().collect().await.map(|body| body.to_bytes().len());
+            let text = length.map_or_else(|fault| fault.to_string(), |length| length.to_string());
+            Ok(Response::new(Full::from(text)))
+        })
+    }
+}
+
+struct Steady(Instant);
+
+impl Clock for Steady {
+    fn tick(&self) -> Tick {
+        Tick(self.0.elapsed().as_millis() as u64)
+    }
+
+    fn wall(&self) -> Wall {
+        Wall::default()
+    }
+}
+
+struct House {
+    server: Server,
+    address: SocketAddr,
+    counters: Arc<Counters>,
+    authority: Authority,
+}
+
+fn house(ceiling: Ceiling, rate: Option<Rate>) -> House {
+    let authority = Authority::create("hostile").unwrap();
+    let identity = authority.issue(&["localhost".to_owned()], 0).unwrap();
+    let tls = server_config(Presented::new(&identity), TlsOptions::default()).unwrap();
+    let options = Options { tls: Some(tls), ceiling, trusted_proxies: Vec::new(), rate };
+    let counters = Arc::new(Counters::new());
+    let server = Server::new(options, Arc::clone(&counters), Arc::new(Steady(Instant::now())));
+    let door = Door::bind((Ipv4Addr::LOCALHOST, 0).into(), false).unwrap();
+    let address = door.address().unwrap();
+    server.serve(door, Measure).unwrap();
+    House { server, address, counters, authority }
+}
+
+fn usual() -> House {
+    house(Ceiling { connections: 2000, spare: 4 }, None)
+}
+
+impl House {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// One request over TLS with HTTP/1.1; the whole answer.
+    async fn ask(&self, request: &str) -> String {
+        let mut roots = RootCertStore::empty();
+        let pem = self.authority.certificate_pem();
+        roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        let mut tls = connector.connect(name, self.connect().await).await.unwrap();
+        tls.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let _ = tls.read_to_string(&mut answer).await;
+        answer
+    }
+
+    async fn is_well(&self) {
+        let begun = Instant::now();
+        let answer =
+            self.ask("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+}
+
+/// Everything the server says until it closes.
+async fn last_words(tcp: &mut TcpStream) -> String {
+    let mut words = Vec::new();
+    let read = tokio::time::timeout(CLOSED_WITHIN, tcp.read_to_end(&mut words)).await;
+    assert!(
+        read.is_ok(),
+        "still open after {CLOSED_WITHIN:?}: {:?}",
+        String::from_utf8_lossy(&words)
+    );
+    String::from_utf8_lossy(&words).into_owned()
+}
+
+/// A peer that says `first`, then one byte every two seconds, until it is closed.
+async fn trickle(mut tcp: TcpStream, first: &'static [u8]) -> Duration {
+    let begun = Instant::now();
+    tcp.write_all(first).await.unwrap();
+    let mut ear = [0; 1024];
+    loop {
+        let heard = tokio::time::timeout(Duration::from_secs(2), tcp.read(&mut ear)).await;
+        match heard {
+            Ok(Ok(0) | Err(_)) => return begun.elapsed(),
+            Ok(Ok(_)) => {}
+            Err(_) if begun.elapsed() > 2 * CLOSED_WITHIN => return begun.elapsed(),
+            Err(_) => drop(tcp.write_all(b"a").await),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_hundred_slow_peers_are_closed_in_time() {
+    let house = usual();
+    const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nbegin";
+    const HALF_HELLO: &[u8] = &[0x16, 3, 1, 0x02, 0, 1, 0, 0x01, 0xfc, 3, 3];
+    let ways: [&'static [u8]; 4] =
+        [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", POST, HALF_HELLO];
+    let mut slow = Vec::new();
+    for n in 0..400 {
+        slow.push(tokio::spawn(trickle(house.connect().await, ways[n % ways.len()])));
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(house.counters.sockets.get() >= 390, "{}", house.counters.sockets.get());
+    house.is_well().await;
+    for (n, peer) in slow.into_iter().enumerate() {
+        let lasted = peer.await.unwrap();
+        assert!(lasted <= CLOSED_WITHIN, "way {}: {lasted:?}", n % ways.len());
+    }
+    house.is_well().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(house.counters.sockets.get(), 0, "every place was given back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn garbage_is_closed_and_costs_nobody_else() {
+    let house = usual();
+    let garbage: [&[u8]; 6] = [
+        b"\0\0\0\0\0\0\0\0\0\0\0\0",
+        b"\x16\x03\x01\xff\xff garbage in a record of a wrong length",
+        b"\x16garbage after the type of a handshake record",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        &[0xff; 70_000],
+    ];
+    for bytes in garbage {
+        let mut tcp = house.connect().await;
+        let _ = tcp.write_all(bytes).await;
+        let mut words = Vec::new();
+        let read = tokio::time::timeout(CLOSED_WITHIN, tcp.read_to_end(&mut words)).await;
+        assert!(read.is_ok(), "{:?} is still open", &bytes[..8.min(bytes.len())]);
+        assert!(!words.starts_with(b"HTTP/1.1 2"), "{:?}", String::from_utf8_lossy(&words));
+    }
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn an_endless_request_head_is_refused() {
+    let house = usual();
+    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", "a".repeat(40_000));
+    let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: y\r\n".repeat(200));
+    let uri = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(40_000));
+    for (request, status) in [(long, "431"), (many, "431"), (uri, "414")] {
+        let mut tcp = house.connect().await;
+        let _ = tcp.write_all(request.as_bytes()).await;
+        let mut words = [0; 12];
+        tcp.read_exact(&mut words).await.unwrap();
+        let words = String::from_utf8_lossy(&words).into_owned();
+        assert!(words.ends_with(status) || status == "414" && words.ends_with("431"), "{words}");
+    }
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn plain_http_is_served_here_and_redirected_from_elsewhere() {
+    let house = usual();
+    let request = b"GET /a?b=c HTTP/1.1\r\nHost: desk.example:8443\r\nConnection: close\r\n\r\n";
+    let mut tcp = house.connect().await;
+    tcp.write_all(request).await.unwrap();
+    assert!(last_words(&mut tcp).await.starts_with("HTTP/1.1 200"));
+
+    let Some(elsewhere) = other_address() else { return };
+    let door = Door::bind((Ipv4Addr::UNSPECIFIED, 0).into(), false).unwrap();
+    let port = door.address().unwrap().port();
+    house.server.serve(door, Measure).unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    let mut tcp = socket.connect((elsewhere, port).into()).await.unwrap();
+    tcp.write_all(request).await.unwrap();
+    let answer = last_words(&mut tcp).await;
+    assert!(answer.starts_with("HTTP/1.1 308"), "{answer}");
+    assert!(answer.contains("location: https://desk.example:8443/a?b=c\r\n"), "{answer}");
+}
+
+/// An address of this machine that is not loopback; none where there is no network.
+fn other_address() -> Option<Ipv4Addr> {
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // TEST-NET-1 (RFC 5737): connecting a datagram socket sends nothing.
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    match socket.local_addr().ok()? {
+        SocketAddr::V4(own) if !own.ip().is_loopback() => Some(*own.ip()),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_house_answers_that_it_is_full() {
+    let house = house(Ceiling { connections: 3, spare: 2 }, None);
+    let kept = [house.connect().await, house.connect().await, house.connect().await];
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let answer = house.ask("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("retry-after: 60"), "{answer}");
+    drop(kept);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    house.is_well().await;
+}
+
+#[tokio::test]
+async fn a_drained_house_lets_requests_end_and_takes_no_more() {
+    let house = usual();
+    let mut under_way = house.connect().await;
+    let head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12";
+    under_way.write_all(head).await.unwrap();
+    let idle = house.connect().await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let drained = tokio::spawn(house.server.drain(Duration::from_secs(10)));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(TcpStream::connect(house.address).await.is_err(), "the door is shut");
+    under_way.write_all(b"345").await.unwrap();
+    let answer = last_words(&mut under_way).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with('5'), "{answer}");
+    tokio::time::timeout(Duration::from_secs(2), drained).await.unwrap().unwrap();
+    drop(idle);
+}
