@@ -361,8 +361,12 @@ pub fn orphans(all: &[Source]) -> Vec<String> {
         let parents = [format!("{folder}/mod.rs"), format!("{folder}.rs"), "src/lib.rs".into()];
         let line = format!("mod {name};");
         let parents = if folder == "src" { &parents[2..] } else { &parents[..2] };
-        let named =
-            all.iter().any(|f| parents.contains(&f.path) && f.words(&line).next().is_some());
+        let sibling = format!("#[path = \"{name}.rs\"]");
+        let named = all.iter().any(|f| {
+            let beside = f.path.rsplit_once('/').is_some_and(|(of, _)| of == folder);
+            (parents.contains(&f.path) && f.words(&line).next().is_some())
+                || (beside && f.text.contains(&sibling))
+        });
         if !named {
             out.push(format!("{}: no `mod {name};` names this file", file.path));
         }

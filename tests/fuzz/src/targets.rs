@@ -2,13 +2,16 @@
 //! Where a decoder has an encoder, what was decoded must survive the round trip.
 
 use std::path::PathBuf;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use posthouse::{config, http, store, wire};
+use posthouse::net::ws::Message;
+use posthouse::{config, http, net, store, wire};
 
 pub type Target = fn(&[u8]);
 
 pub const TARGETS: &[(&str, Target)] = &[
+    ("websocket", websocket),
     ("client_frame", client_frame),
     ("client_list", client_list),
     ("entry", entry),
@@ -19,6 +22,29 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("settings", settings),
     ("certificate", certificate),
 ];
+
+/// A client's side of a WebSocket after the upgrade. However the bytes are cut into frames, a message
+/// is never longer than the limit, and the socket comes to an end.
+pub fn websocket(bytes: &[u8]) {
+    const LIMIT: u32 = 4096;
+    let (early, rest) = bytes.split_at(bytes.len() / 3);
+    let stream = tokio::io::join(rest, Vec::new());
+    let mut socket = net::ws::WebSocket::new(stream, early, LIMIT);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..=bytes.len() + 2 {
+        match socket.poll_next(&mut context) {
+            Poll::Ready(Some(Ok(Message::Text(text)))) => {
+                assert!(text.len() <= LIMIT as usize && std::str::from_utf8(&text).is_ok());
+            }
+            Poll::Ready(Some(Ok(Message::Binary(message)))) => {
+                assert!(message.len() <= LIMIT as usize);
+            }
+            Poll::Ready(Some(Ok(Message::Alive))) => {}
+            Poll::Ready(Some(Ok(Message::Close(_)) | Err(_)) | None) | Poll::Pending => return,
+        }
+    }
+    panic!("more messages than bytes");
+}
 
 pub fn client_frame(bytes: &[u8]) {
     let _ = wire::decode_client(bytes);

@@ -1,0 +1,4 @@
+//! Fuzzes `websocket`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::websocket(bytes));
