@@ -106,6 +106,12 @@ impl Desk {
         self.0.reads.reader().stats()
     }
 
+    /// Has `answer` called on the writer's thread, without a sync: a sign of its life.
+    pub fn probe(&self, answer: Box<dyn FnOnce() + Send>) {
+        // A writer with a full queue does not answer, which is what the caller wants to know.
+        let _ = self.0.ledger.fabric().probe(answer);
+    }
+
     /// The visitor that a token proves: the first half of its SHA-256.
     #[must_use]
     pub fn visitor_of(token: &[u8; 32]) -> VisitorId {

@@ -32,6 +32,11 @@ impl Ledger {
         Self { fabric, waiting: Mutex::default() }
     }
 
+    #[must_use]
+    pub fn fabric(&self) -> &Fabric {
+        &self.fabric
+    }
+
     /// Appends one batch and returns when it is durable.
     pub async fn append(
         &self,

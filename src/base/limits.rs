@@ -204,3 +204,7 @@ pub const PASSWORD_CHECKS: usize = 2;
 pub const PROPOSAL_MS: u64 = 5_000;
 /// An agent whose last console closed counts as present for this time: a reload takes seconds.
 pub const AGENT_GONE_MS: u64 = 15_000;
+/// What connections are told to wait when the desk restarts: the time of a restart.
+pub const RESTART_MS: u32 = 1_000;
+/// Connections that do not leave within this time are cut when the desk stops.
+pub const DRAIN_PATIENCE_MS: u64 = 4_000;

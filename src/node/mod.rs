@@ -1,11 +1,21 @@
 //! Composition root: builds, supervises and drains everything; the only room that knows all others.
 
+pub mod banner;
+pub mod clock;
+mod house;
+pub mod identity;
 pub mod logs;
 pub mod notify;
+mod serve;
+
+use std::path::Path;
+
+pub use house::{House, build, runtime};
 
 use crate::base::Language;
-use crate::base::code::Code;
+use crate::base::code::{self, Code};
 use crate::config::{Inputs, Loaded};
+use crate::{net, store};
 
 /// What a process is started with.
 #[derive(Debug)]
@@ -26,11 +36,34 @@ pub struct Fault {
     pub detail: String,
 }
 
-/// Runs the desk until it is told to stop.
+impl Fault {
+    pub(crate) fn new(code: Code, detail: impl std::fmt::Display) -> Self {
+        Self { code, detail: detail.to_string() }
+    }
+
+    pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
+        Self::new(code::CLI_SYSTEM, format_args!("{}: {error}", path.display()))
+    }
+}
+
+impl From<store::Fault> for Fault {
+    fn from(fault: store::Fault) -> Self {
+        Self::new(fault.code(), fault)
+    }
+}
+
+impl From<net::NetFault> for Fault {
+    fn from(fault: net::NetFault) -> Self {
+        Self::new(fault.code(), fault)
+    }
+}
+
+/// Runs the desk until it is told to stop: SIGTERM or SIGINT drains it, SIGHUP reads the
+/// configuration again.
 ///
 /// # Errors
 /// A fault of the disk or the network at the start.
 pub fn run(start: Start) -> Result<(), Fault> {
-    tracing::info!(listen = %start.loaded.config.listen, "starting");
-    Ok(())
+    let logs = logs::start(&start.loaded.config.log);
+    runtime()?.block_on(serve::serve(start, logs))
 }

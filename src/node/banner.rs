@@ -1,0 +1,76 @@
+//! What a person at the machine is told at the start: name, addresses, one-time code.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::identity;
+use crate::base::{Language, Private};
+use crate::config::Config;
+
+/// Letters of the one-time code: none that is mistaken for another.
+const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+const GROUP: usize = 4;
+const GROUPS: usize = 3;
+
+/// A new one-time code, `XXXX-XXXX-XXXX`: 60 random bits. `None` without randomness.
+#[must_use]
+pub fn claim_code() -> Option<Private> {
+    let mut bytes = [0; GROUP * GROUPS];
+    posthouse_crypto::token::fill_random(&mut bytes).ok()?;
+    let mut code = String::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        if at > 0 && at % GROUP == 0 {
+            code.push('-');
+        }
+        code.push(char::from(LETTERS[usize::from(byte & 31)]));
+    }
+    Some(Private(code))
+}
+
+/// The addresses people reach this desk by, the most useful first.
+#[must_use]
+pub fn urls(config: &Config, bound: SocketAddr) -> Vec<String> {
+    if !config.endpoints.is_empty() {
+        return config.endpoints.clone();
+    }
+    let mut hosts = Vec::new();
+    if bound.ip().is_unspecified() {
+        hosts.extend(identity::outward_address());
+        hosts.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    } else {
+        hosts.push(bound.ip());
+    }
+    let url = |host: IpAddr| match (host, bound.port()) {
+        (IpAddr::V6(host), port) => format!("https://[{host}]:{port}/"),
+        (IpAddr::V4(host), 443) => format!("https://{host}/"),
+        (IpAddr::V4(host), port) => format!("https://{host}:{port}/"),
+    };
+    hosts.into_iter().map(url).collect()
+}
+
+/// Prints the banner to standard output.
+///
+/// # Errors
+/// Standard output is closed.
+pub fn print(
+    name: &str,
+    urls: &[String],
+    code: Option<&Private>,
+    language: Language,
+) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let name = if name.is_empty() { "Posthouse" } else { name };
+    writeln!(out, "{name} {}", env!("CARGO_PKG_VERSION"))?;
+    for url in urls {
+        writeln!(out, "  {url}")?;
+    }
+    if let Some(code) = code {
+        let (line, hint) = match language {
+            Language::En => ("One-time code", "Open the address above and enter the code."),
+            Language::Zh => ("一次性设置码", "请打开上面的地址并输入设置码。"),
+        };
+        writeln!(out, "{line}: {}", &**code)?;
+        writeln!(out, "{hint}")?;
+    }
+    out.flush()
+}
