@@ -51,7 +51,11 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     notifier.ready(urls.first().map_or("ready", String::as_str));
     tracing::info!(listen = %bound, descriptors, "ready");
 
-    let watched = notifier.watch(pulse(&house, bound));
+    let watched = async {
+        notifier.watch(pulse(&house, bound)).await;
+        // Nobody asked for signs of life.
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         () = watched => {}
         reason = signals(|| reload(&inputs, &mut config, &logs, &presented, &house)) => reason?,
