@@ -61,7 +61,7 @@ export class Log {
     const first = Math.min(...this.rows.keys());
     this.#older.hidden = !(first > 1 && first < Infinity);
     const items = this.#items();
-    if (this.#older.hidden && greeting) items.unshift(plain('greeting', false, greeting));
+    if (this.#older.hidden && greeting) items.unshift(plain(greeting, false, greeting));
     let before: Element = this.#older;
     const kept = new Set<string>();
     items.forEach((item, at) => {

@@ -145,7 +145,7 @@ export class PosthouseWidget extends HTMLElement {
         // Enter that ends an input method's composition does not send.
         if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
         event.preventDefault();
-        this.#submit();
+        this.form.requestSubmit();
       },
       onpaste: (event: ClipboardEvent) => this.#files(event, event.clipboardData),
     });
