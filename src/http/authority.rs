@@ -75,8 +75,8 @@ const fn text(en: &'static str, zh: &'static str) -> Text {
 
 const TITLE: Text = text("Trust this box", "信任本机");
 const INTRODUCTION: Text = text(
-    "This box made its own certificate authority, because no public one can vouch for a name inside \
-     your network. Install it once on every computer and phone that uses the desk; the warning of \
+    "This box made its own certificate authority, because no public one can vouch for a name \
+     inside your network. Install it once on every computer and phone that uses the desk; the warning of \
      the browser then goes away. It can vouch for this box's names only as long as its key, which \
      never leaves the box, is safe.",
     "本机自建了证书颁发机构，因为公共机构无法为内网名称签发证书。请在每台使用服务台的电脑和手机上\

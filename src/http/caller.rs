@@ -1,5 +1,5 @@
-//! Who calls, as far as the network tells: address, name of the host, origin, language. Headers of a
-//! proxy are believed only from the addresses that the configuration lists.
+//! Who calls, as far as the network tells: address, name of the host, origin, language. Headers of
+//! a proxy are believed only from the addresses that the configuration lists.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -56,7 +56,7 @@ impl Caller {
         }
     }
 
-    /// Whether the page that asks is the server's own; a plain page may not act for an encrypted one.
+    /// Whether the page that asks is our own; a plain page may not act for an encrypted one.
     #[must_use]
     pub fn is_own(&self, origin: &str) -> bool {
         origin::same_host(origin, &self.host) && (!self.secure || origin.starts_with("https://"))

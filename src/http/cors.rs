@@ -1,5 +1,5 @@
-//! Which pages of other sites may read answers: those that the inbox named by `?inbox=` lists, on the
-//! visitors' routes only, and never with cookies.
+//! Which pages of other sites may read answers: those that the inbox named by `?inbox=` lists, on
+//! the visitors' routes only, and never with cookies.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};

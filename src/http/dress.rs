@@ -13,8 +13,8 @@ use crate::base::code;
 
 /// Of answers that are no page: nothing in them may run, be framed or load anything.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
-/// Of our pages: everything from this server, nothing inline. Pictures are attachments that the page
-/// fetched (blob:) or its own.
+/// Of our pages: everything from this server, nothing inline. Pictures are attachments that the
+/// page fetched (blob:) or its own.
 pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; font-src 'self'; \
     manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; \

@@ -53,8 +53,8 @@ pub async fn signed_in(
     }
 }
 
-/// Visitor by bearer token, else agent by cookie. A visitor's page must be allowed by the inbox that
-/// it names, an agent's page must be ours.
+/// Visitor by bearer token, else agent by cookie. A visitor's page must be allowed by the inbox
+/// that it names, an agent's page must be ours.
 ///
 /// # Errors
 /// `BAD_TOKEN`, `SIGN_IN_FIRST`, `ORIGIN`, `CROSS_SITE`.

@@ -1,4 +1,5 @@
-//! `/metrics`: the house's counters as OpenMetrics text, to this machine or to the holder of the token.
+//! `/metrics`: the house's counters as OpenMetrics text, to this machine or to the holder of the
+//! token.
 
 use std::fmt::Error;
 
@@ -34,8 +35,34 @@ pub async fn show(State(app): State<App>, request: Request) -> Answer {
     registry.register_collector(Box::new(Scrape(app)));
     let mut body = String::new();
     encode(&mut body, &registry).map_err(|_| Refused::later(code::BUSY, 1_000))?;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+    let asked = text(&parts.headers, "accept").unwrap_or_default();
+    if asked.contains("application/openmetrics-text") {
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        return Ok(([(header::CONTENT_TYPE, kind)], body).into_response());
+    }
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], classic(&body)).into_response())
+}
+
+/// The same figures in Prometheus' own text format 0.0.4, which curl and promtool read: there a
+/// counter's help and type carry the `_total` of its samples, and units and the end have no lines.
+fn classic(open: &str) -> String {
+    let mut out = String::with_capacity(open.len());
+    let mut lines = open.lines().peekable();
+    while let Some(line) = lines.next() {
+        let counts = |line: &str| line.starts_with("# TYPE ") && line.ends_with(" counter");
+        let counter = counts(line) || lines.peek().is_some_and(|next| counts(next));
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("UNIT" | "EOF"), ..) => continue,
+            (Some("#"), Some(word @ ("HELP" | "TYPE")), Some(name), Some(rest)) if counter => {
+                out.push_str(&format!("# {word} {name}_total {rest}"));
+            }
+            _ => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// Compares without telling by its time where the difference is.
@@ -163,7 +190,7 @@ fn whole(value: u64) -> ConstGauge<i64> {
 
 fn latency(out: Out<'_, '_>, name: &str, help: &str, value: &Latency) -> Result<(), Error> {
     let (buckets, sum_us) = value.get();
-    let bounds = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).chain([f64::MAX]);
+    let bounds = BOUNDS_US.iter().map(|us| *us as f64 / 1e6).chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(buckets).collect();
     let count = buckets.iter().map(|(_, count)| count).sum();
     let kind = MetricType::Histogram;

@@ -1,4 +1,5 @@
-//! HTTP: router, WebSocket upgrade, API, assets, metrics. Handlers are thin: parse, ask the desk, answer.
+//! HTTP: router, WebSocket upgrade, API, assets, metrics. Handlers are thin: parse, ask the desk,
+//! answer.
 //! Architecture invariant: nothing here decides who may see what; the desk does, from the identity
 //! that is proven here.
 

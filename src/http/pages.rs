@@ -2,14 +2,14 @@
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::answer::{Answer, Refused};
 use super::assets::{self, Keep};
 use super::caller::Caller;
 use super::{App, dress};
 use crate::base::{Language, code};
-use crate::web;
+use crate::{manual, web};
 
 /// The console's one page; it knows by its address what to show.
 pub async fn console(State(app): State<App>, request: Request) -> Answer {
@@ -44,14 +44,29 @@ pub async fn method() -> Refused {
     code::METHOD.into()
 }
 
+/// The offline manual, in the language its address names.
+pub async fn manual(State(app): State<App>, request: Request) -> Answer {
+    let (parts, _) = request.into_parts();
+    let caller = Caller::of(app.settings(), &parts);
+    let path = parts.uri.path().trim_start_matches("/manual").trim_start_matches('/');
+    match manual::answer(path, caller.language).ok_or(Refused::new(code::NO_PAGE))? {
+        manual::Answer::Page(page) => Ok(html(page)),
+        manual::Answer::Style(style) => Ok(css(style)),
+        manual::Answer::Moved(path) => Ok(Redirect::temporary(&path).into_response()),
+    }
+}
+
 /// Style of the pages that are written here and not built.
 pub async fn style() -> Response {
-    const STYLE: &str = include_str!("page.css");
+    css(include_str!("page.css"))
+}
+
+fn css(style: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),
         (header::CACHE_CONTROL, "public, max-age=3600"),
     ];
-    (headers, STYLE).into_response()
+    (headers, style).into_response()
 }
 
 fn unbuilt(language: Language) -> Response {

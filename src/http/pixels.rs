@@ -1,4 +1,5 @@
-//! The size of an image by its header, pure: nothing is decoded, so a decompression bomb costs nothing.
+//! The size of an image by its header, pure: nothing is decoded, so a decompression bomb costs
+//! nothing.
 //!
 //! PNG (ISO/IEC 15948, 11.2.2), JPEG (ITU-T T.81, B.2.2), GIF89a (section 18), WebP (RFC 9649),
 //! AVIF (ISO/IEC 23008-12, `ispe`).

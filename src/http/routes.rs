@@ -65,7 +65,8 @@ use Form::{File, Frames, Json, Nothing, Page, Text, WebSocket};
 
 routes! {
     "get" "/" Anybody [] => Nothing, Page; "The console"; get(pages::console);
-    "get" "/setup" Anybody [] => Nothing, Page; "The first run, in the console"; get(pages::console);
+    "get" "/setup" Anybody [] => Nothing, Page; "The first run, in the console";
+        get(pages::console);
     "get" "/settings" Anybody [] => Nothing, Page; "Settings, in the console"; get(pages::console);
     "get" "/settings/{*rest}" Anybody [] => Nothing, Page; "Settings, in the console";
         get(pages::console);
@@ -78,6 +79,10 @@ routes! {
     "get" "/widget/{*path}" Anybody [] => Nothing, File; "Parts of the widget loaded later";
         get(assets::widget);
     "get" "/page.css" Anybody [] => Nothing, Text; "Style of plain pages"; get(pages::style);
+    "get" "/manual" Anybody [] => Nothing, Page; "The manual"; get(pages::manual);
+    "get" "/manual/" Anybody [] => Nothing, Page; "The manual"; get(pages::manual);
+    "get" "/manual/{*path}" Anybody [] => Nothing, Page; "A page of the manual";
+        get(pages::manual);
     "get" "/ca" Anybody ["lang"] => Nothing, Page; "How to trust this box"; get(authority::page);
     "get" "/ca.crt" Anybody [] => Nothing, File; "The box's authority, to install";
         get(authority::file);

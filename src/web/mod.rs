@@ -1,5 +1,5 @@
-//! The built pages: `target/web` as `npm run build` left it, inside the binary. Empty when it was built
-//! without them. Architecture invariant: files only; who gets them is HTTP's business.
+//! The built pages: `target/web` as `npm run build` left it, inside the binary. Empty when it was
+//! built without them. Architecture invariant: files only; who gets them is HTTP's business.
 
 use std::borrow::Cow;
 

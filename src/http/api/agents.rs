@@ -1,5 +1,5 @@
-//! `/v1/agents`: who answers. Everybody who is signed in reads the list, owners change it, and agents
-//! change their own name, picture and password.
+//! `/v1/agents`: who answers. Everybody who is signed in reads the list, owners change it, and
+//! agents change their own name, picture and password.
 
 use axum::extract::{Path, Request, State};
 use axum::http::header;

@@ -1,6 +1,7 @@
-//! `/v1/blobs`: attachments. An upload goes to disk as it comes; its kind and size are judged by its
-//! first bytes before anything is written. A download needs the same proof as the conversation: the
-//! visitor's bearer token or an agent's cookie; no secret ever stands in an address.
+//! `/v1/blobs`: attachments. An upload goes to disk as it comes; its kind and size are judged by
+//! its first bytes before anything is written. A download needs the same proof as the
+//! conversation: the visitor's bearer token or an agent's cookie; no secret ever stands in an
+//! address.
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -177,7 +178,7 @@ fn stream(file: tokio::fs::File, length: u64) -> Body {
     Body::from_stream(pieces)
 }
 
-/// First and last byte of a single range (RFC 9110, 14.1.2), which is what players of sound and film
+/// First and last byte of a single range (RFC 9110, 14.1.2), what players of sound and film
 /// ask for; `None` when nothing of it is in the file.
 fn range_of(range: &str, size: u64) -> Option<(u64, u64)> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;

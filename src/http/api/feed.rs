@@ -1,5 +1,5 @@
-//! `GET /v1/feed`: entries of a feed by cursor, waiting for the next one when there is none. The same
-//! words as over a WebSocket: deliveries (or one snapshot), then CaughtUp when that is all.
+//! `GET /v1/feed`: entries of a feed by cursor, waiting for the next one when there is none. The
+//! same words as over a WebSocket: deliveries (or one snapshot), then CaughtUp when that is all.
 
 use axum::extract::{Request, State};
 use bytes::Bytes;

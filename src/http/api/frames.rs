@@ -1,5 +1,5 @@
-//! `POST /v1/frames`: the WebSocket's frames for networks that block WebSockets. Frames are taken in
-//! order; each submit is answered with its Ack or Refused, the others have no answer.
+//! `POST /v1/frames`: the WebSocket's frames for networks that block WebSockets. Frames are taken
+//! in order; each submit is answered with its Ack or Refused, the others have no answer.
 
 use axum::extract::{Request, State};
 use axum::http::header;

@@ -1,5 +1,5 @@
-//! The API, one file per resource. Each handler is given the request whole and takes it apart itself,
-//! so that every error has a code.
+//! The API, one file per resource. Each handler is given the request whole and takes it apart
+//! itself, so that every error has a code.
 
 pub mod agents;
 pub mod blobs;
