@@ -66,11 +66,15 @@ pub fn print(
     }
     if let Some(code) = code {
         let (line, hint) = match language {
-            Language::En => ("One-time code", "Open the address above and enter the code."),
-            Language::Zh => ("一次性设置码", "请打开上面的地址并输入设置码。"),
+            Language::En => ("One-time code", "Open one of these to set the desk up:"),
+            Language::Zh => ("一次性设置码", "打开下面任一地址完成设置："),
         };
         writeln!(out, "{line}: {}", &**code)?;
         writeln!(out, "{hint}")?;
+        for url in urls {
+            // Behind the #, so that the code is never sent in a request's address.
+            writeln!(out, "  {}/setup#code={}", url.trim_end_matches('/'), &**code)?;
+        }
     }
     out.flush()
 }

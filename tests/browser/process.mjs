@@ -45,7 +45,9 @@ export class Desk {
   async start() {
     const log = openSync(this.log, 'a');
     const words = ['serve', '--data', `${this.folder}/data`, '--listen', this.address];
-    this.#child = spawn(process.env.POSTHOUSE_BIN, words, { stdio: ['ignore', log, log] });
+    const { PATH, HOME, LANG } = process.env;
+    const options = { stdio: ['ignore', log, log], env: { PATH, HOME, LANG } };
+    this.#child = spawn(process.env.POSTHOUSE_BIN, words, options);
     for (let n = 0; n < 400; n += 1) {
       if (await answers(this.url)) return;
       if (this.#child.exitCode !== null) break;
