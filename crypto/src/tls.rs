@@ -18,18 +18,18 @@ pub const ACME_ALPN: &[u8] = b"acme-tls/1";
 #[error("TLS could not be configured: {0}")]
 pub struct TlsFault(#[from] rustls::Error);
 
-/// The certificate that TLS presents at the moment, and the one an ACME directory may ask for.
+/// The certificate that TLS presents at the moment, and those an ACME authority may ask for.
 #[derive(Debug)]
 pub struct Presented {
     current: RwLock<Arc<CertifiedKey>>,
-    challenge: RwLock<Option<(String, Arc<CertifiedKey>)>>,
+    challenges: RwLock<Vec<(String, Arc<CertifiedKey>)>>,
 }
 
 impl Presented {
     #[must_use]
     pub fn new(identity: &Identity) -> Arc<Self> {
         let current = RwLock::new(identity.certified());
-        Arc::new(Self { current, challenge: RwLock::new(None) })
+        Arc::new(Self { current, challenges: RwLock::new(Vec::new()) })
     }
 
     /// New handshakes get `identity` from now on; connections that stand keep theirs.
@@ -37,9 +37,9 @@ impl Presented {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = identity.certified();
     }
 
-    /// Answers an ACME server that asks for `name` with `certificate`; `None` ends that.
-    pub fn challenge(&self, answer: Option<(String, Arc<CertifiedKey>)>) {
-        *self.challenge.write().unwrap_or_else(PoisonError::into_inner) = answer;
+    /// Answers an ACME authority that asks for one of these names; none ends that.
+    pub fn challenges(&self, answers: Vec<(String, Arc<CertifiedKey>)>) {
+        *self.challenges.write().unwrap_or_else(PoisonError::into_inner) = answers;
     }
 }
 
@@ -47,10 +47,10 @@ impl ResolvesServerCert for Presented {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let asks_acme = hello.alpn().is_some_and(|mut names| names.any(|name| name == ACME_ALPN));
         if asks_acme {
-            let challenge = self.challenge.read().unwrap_or_else(PoisonError::into_inner);
-            let (name, certificate) = challenge.as_ref()?;
-            let asked = hello.server_name().is_some_and(|asked| asked == name);
-            return asked.then(|| Arc::clone(certificate));
+            let challenges = self.challenges.read().unwrap_or_else(PoisonError::into_inner);
+            let asked = hello.server_name()?;
+            let answer = challenges.iter().find(|(name, _)| name.eq_ignore_ascii_case(asked));
+            return answer.map(|(_, certificate)| Arc::clone(certificate));
         }
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         Some(Arc::clone(&current))

@@ -2,6 +2,7 @@
 //! Architecture invariant: a connection holds a place from accept to its end, and everything a peer
 //! does before it is known has a deadline.
 
+pub mod acme;
 mod answer;
 mod body;
 mod door;
