@@ -54,7 +54,7 @@ struct Steady(Instant);
 
 impl Clock for Steady {
     fn tick(&self) -> Tick {
-        Tick(self.0.elapsed().as_millis() as u64)
+        Tick(u64::try_from(self.0.elapsed().as_millis()).unwrap())
     }
 
     fn wall(&self) -> Wall {

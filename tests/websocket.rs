@@ -1,6 +1,6 @@
 //! The WebSocket of `net::ws` against another implementation's client, over streams that block,
 //! break and trickle; and the ceiling on what a waiting connection is made of.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -15,7 +15,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Message as Said, protocol::frame::coding::CloseCode};
 
-const LIMIT: u32 = 64 * 1024;
+const LIMIT: usize = 64 * 1024;
 const SOON: Duration = Duration::from_secs(2);
 
 type Client = WebSocketStream<DuplexStream>;
@@ -137,7 +137,7 @@ async fn a_peer_that_only_pings_and_never_reads_is_not_read_either() {
 
 #[tokio::test]
 async fn a_violation_is_told_with_its_code() {
-    let vast = frame(0x82, &vec![0; LIMIT as usize + 1]);
+    let vast = frame(0x82, &vec![0; LIMIT + 1]);
     let wrong: [(&[u8], Violation, u16); 3] = [
         (&frame(0xf2, b""), Violation::Protocol, 1002),
         (&frame(0x81, b"\xff"), Violation::BadText, 1007),

@@ -45,8 +45,10 @@ pub fn challenge(name: &str, digest: [u8; 32]) -> Result<Arc<CertifiedKey>, Flaw
     let certificate = params.self_signed(&key).map_err(not_made)?;
     let chain = vec![CertificateDer::from(certificate.der().to_vec())];
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let certified = CertifiedKey::from_der(chain, key, &crate::tls::provider());
-    certified.map(Arc::new).map_err(|fault| Flaw::NotMade { why: fault.to_string() })
+    // Not `from_der`, which reads the certificate and refuses the critical extension.
+    let key = crate::tls::provider().key_provider.load_private_key(key);
+    let key = key.map_err(|fault| Flaw::NotMade { why: fault.to_string() })?;
+    Ok(Arc::new(CertifiedKey::new(chain, key)))
 }
 
 fn not_made(fault: rcgen::Error) -> Flaw {

@@ -80,7 +80,7 @@ impl Desk {
         let (response, upgrading) = ws::upgrade(request, Some("posthouse.v1"))?;
         let desk = self.clone();
         spawn(async move {
-            if let Some(socket) = upgrading.ready(FRAME_BYTES as u32).await {
+            if let Some(socket) = upgrading.ready(FRAME_BYTES).await {
                 spawn(Connection::new(socket, desk, credentials).run());
             }
         });

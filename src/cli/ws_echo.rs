@@ -18,7 +18,7 @@ pub struct WsEcho {
     tls: bool,
     /// Longest message.
     #[arg(long, value_name = "BYTES", default_value_t = echo::MESSAGE_BYTES)]
-    message_bytes: u32,
+    message_bytes: usize,
 }
 
 impl WsEcho {

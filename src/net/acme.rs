@@ -83,9 +83,11 @@ impl Acme {
             presented.replace(identity);
         }
         loop {
-            let now_s = clock.wall().ms / 1000;
+            let now = clock.wall();
+            // A clock that is not set says nothing about the age of a certificate.
+            let old = |identity: &Identity| now.trusted && identity.renewal_due(now.ms / 1000);
             let mut wait_ms = LOOK_MS;
-            if current.as_ref().is_none_or(|identity| identity.renewal_due(now_s)) {
+            if current.as_ref().is_none_or(old) {
                 match self.obtain(&presented).await {
                     Ok(identity) => {
                         tracing::info!(names = ?identity.facts().names, "certificate issued");

@@ -22,7 +22,7 @@ use crate::base::{Clock, Counters, Tick, Wall, limits};
 /// Answers upgrades with an echo, and everything else with one line.
 #[derive(Clone)]
 pub struct Echo {
-    pub message_bytes: u32,
+    pub message_bytes: usize,
 }
 
 /// Opens an echo on `address` and answers where it listens. Without `tls` it speaks plain HTTP with
@@ -95,7 +95,7 @@ fn poll_repeat(
 }
 
 /// The limit of the product, unless a suite needs more.
-pub const MESSAGE_BYTES: u32 = limits::FRAME_BYTES as u32;
+pub const MESSAGE_BYTES: usize = limits::FRAME_BYTES;
 
 struct Monotonic(Instant);
 

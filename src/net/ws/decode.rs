@@ -28,7 +28,7 @@ pub(super) enum Event {
 
 /// Turns bytes into events. Holds only what a split or fragmented message needs.
 pub(super) struct Decoder {
-    limit: u32,
+    limit: usize,
     partial: Option<Box<Partial>>,
 }
 
@@ -47,7 +47,7 @@ struct Partial {
 
 impl Decoder {
     /// `limit` is the longest message in bytes, however it is fragmented.
-    pub(super) fn new(limit: u32) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self { limit, partial: None }
     }
 
@@ -101,7 +101,7 @@ impl Decoder {
     ) -> Result<(usize, Option<Event>), Violation> {
         let begun = self.partial.as_ref().map_or(0, |partial| partial.data.len());
         let length = usize::try_from(length).map_err(|_| Violation::TooLong)?;
-        if begun.saturating_add(length) > self.limit as usize {
+        if begun.saturating_add(length) > self.limit {
             return Err(Violation::TooLong);
         }
         let text = match (kind, self.partial.is_some()) {
@@ -231,6 +231,7 @@ mod tests {
 
     const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
+    #[allow(clippy::cast_possible_truncation, reason = "the arms bound the length")]
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let mut out = vec![first];
         match payload.len() {
@@ -250,7 +251,7 @@ mod tests {
     }
 
     /// Feeds `bytes` in pieces that end at `cuts`, as a socket would.
-    fn run(limit: u32, bytes: &[u8], cuts: &[usize]) -> Result<Vec<Event>, Violation> {
+    fn run(limit: usize, bytes: &[u8], cuts: &[usize]) -> Result<Vec<Event>, Violation> {
         let mut decoder = Decoder::new(limit);
         let (mut events, mut kept, mut from) = (Vec::new(), Vec::new(), 0);
         for cut in cuts.iter().copied().chain([bytes.len()]) {

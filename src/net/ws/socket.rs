@@ -74,7 +74,7 @@ enum State {
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// `early` is what the peer sent behind its upgrade request; `message_bytes` the longest message
     /// it may send.
-    pub fn new(stream: S, early: &[u8], message_bytes: u32) -> Self {
+    pub fn new(stream: S, early: &[u8], message_bytes: usize) -> Self {
         Self {
             stream,
             decoder: Decoder::new(message_bytes),

@@ -69,7 +69,7 @@ pub fn upgrade<B>(
 
 impl Upgrading {
     /// Waits until the answer is sent and hands over the socket; `None` when the client went away.
-    pub async fn ready(self, message_bytes: u32) -> Option<WebSocket> {
+    pub async fn ready(self, message_bytes: usize) -> Option<WebSocket> {
         let upgraded = self.on.await.ok()?;
         let parts = upgraded.downcast::<TokioIo<HttpStream>>().ok()?;
         let stream = parts.io.into_inner().into_inner();

@@ -26,7 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
 /// A client's side of a WebSocket after the upgrade. However the bytes are cut into frames, a message
 /// is never longer than the limit, and the socket comes to an end.
 pub fn websocket(bytes: &[u8]) {
-    const LIMIT: u32 = 4096;
+    const LIMIT: usize = 4096;
     let (early, rest) = bytes.split_at(bytes.len() / 3);
     let stream = tokio::io::join(rest, Vec::new());
     let mut socket = net::ws::WebSocket::new(stream, early, LIMIT);
@@ -34,10 +34,10 @@ pub fn websocket(bytes: &[u8]) {
     for _ in 0..=bytes.len() + 2 {
         match socket.poll_next(&mut context) {
             Poll::Ready(Some(Ok(Message::Text(text)))) => {
-                assert!(text.len() <= LIMIT as usize && std::str::from_utf8(&text).is_ok());
+                assert!(text.len() <= LIMIT && std::str::from_utf8(&text).is_ok());
             }
             Poll::Ready(Some(Ok(Message::Binary(message)))) => {
-                assert!(message.len() <= LIMIT as usize);
+                assert!(message.len() <= LIMIT);
             }
             Poll::Ready(Some(Ok(Message::Alive))) => {}
             Poll::Ready(Some(Ok(Message::Close(_)) | Err(_)) | None) | Poll::Pending => return,
