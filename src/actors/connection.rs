@@ -201,7 +201,7 @@ impl Connection {
                 }
             }
         }
-        Ok(progress || !self.sends.is_empty())
+        Ok(progress || !self.sends.is_empty() || !self.inputs.is_empty())
     }
 
     fn message(&mut self, now: Tick, message: Message) -> Result<(), Option<Code>> {
@@ -269,11 +269,12 @@ impl Connection {
         let mut effects = Vec::new();
         self.session.step(now, input, &mut effects);
         for effect in effects {
-            self.perform(now, effect);
+            self.perform(effect);
         }
     }
 
-    fn perform(&mut self, now: Tick, effect: Effect<Submission>) {
+    /// Carries an effect out. What is known at once becomes the next input, after all effects.
+    fn perform(&mut self, effect: Effect<Submission>) {
         match effect {
             Effect::Send(frame) => self.send(&frame),
             Effect::SendBytes(frame) => self.sends.push_back(frame),
@@ -282,7 +283,7 @@ impl Connection {
                 if let Ok(peer) = result {
                     self.arrive(peer);
                 }
-                self.step(now, Input::Authenticated(result));
+                self.inputs.push_back(Input::Authenticated(result));
             }
             Effect::Read { feed, after, register } => {
                 self.register(feed, register);
@@ -308,7 +309,7 @@ impl Connection {
                 let command = (conversation, key, submit);
                 let sent = self.desk.send(peer, &self.from.surroundings, command, reply);
                 if let Err(refusal) = sent {
-                    self.step(now, Input::Refused { conversation, key, refusal });
+                    self.inputs.push_back(Input::Refused { conversation, key, refusal });
                 }
             }
             Effect::Mark { conversation, delivered, read } => {
