@@ -140,10 +140,12 @@ pub const LOCKOUT_SHORTEST_MS: u64 = 1_000;
 pub const LOCKOUT_LONGEST_MS: u64 = 15 * 60 * 1000;
 /// Names and addresses with failures that are remembered: 1 MiB at most.
 pub const LOCKOUT_KEPT: usize = 8 * 1024;
+/// A body of a few kilobytes must be here within this time, however steadily it trickles.
+pub const BODY_MS: u64 = 30_000;
+/// The same for an attachment: the largest at 23 KiB/s.
+pub const UPLOAD_MS: u64 = 15 * 60 * 1000;
 /// Longest JSON body of the console's API: an inbox with its texts and origins.
 pub const JSON_BYTES: usize = 64 * 1024;
-/// Longest protobuf body of `POST /v1/frames`: four full frames.
-pub const FRAMES_BYTES: usize = 4 * FRAME_BYTES;
 /// Longest wait of a long poll: shorter than the patience of common proxies (30 s).
 pub const POLL_MS: u64 = 25_000;
 /// Life of a sign-in, renewed by nothing: a working day must not end in the middle of a sentence.

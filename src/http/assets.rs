@@ -22,7 +22,8 @@ pub enum Keep {
 }
 
 pub async fn widget_script(request: Request) -> Answer {
-    serve("widget/widget.js", request.headers(), Keep::Minutes)
+    let answer = serve("widget/widget.js", request.headers(), Keep::Minutes);
+    answer.map_err(|_| Refused::new(code::NO_WEB))
 }
 
 pub async fn widget(Path(path): Path<String>, request: Request) -> Answer {

@@ -76,11 +76,12 @@ const fn text(en: &'static str, zh: &'static str) -> Text {
 const TITLE: Text = text("Trust this box", "信任本机");
 const INTRODUCTION: Text = text(
     "This box made its own certificate authority, because no public one can vouch for a name \
-     inside your network. Install it once on every computer and phone that uses the desk; the warning of \
-     the browser then goes away. It can vouch for this box's names only as long as its key, which \
-     never leaves the box, is safe.",
+     inside your network. Install it once on every computer and phone that uses the desk; the \
+     browser's warning then goes away. Its key stays on the box: whoever stole it could pose as \
+     any site before these devices, so look after the box.",
     "本机自建了证书颁发机构，因为公共机构无法为内网名称签发证书。请在每台使用服务台的电脑和手机上\
-     安装一次，浏览器的警告即会消失。其私钥从不离开本机。",
+     安装一次，浏览器的警告即会消失。其私钥只保存在本机：一旦失窃，他人可向这些设备冒充任何网站，\
+     请妥善保管本机。",
 );
 const FINGERPRINT: Text = text(
     "Compare the fingerprint with the one that “posthouse cert show” prints on the box before you \

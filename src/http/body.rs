@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Refused;
 use crate::base::code;
-use crate::base::limits::{JSON_BYTES, REQUEST_HEAD_MS};
+use crate::base::limits::{BODY_MS, JSON_BYTES, REQUEST_HEAD_MS};
 
 /// The next piece of a body; `None` at its end.
 ///
@@ -43,10 +43,26 @@ pub fn announced(headers: &HeaderMap) -> Option<u64> {
 ///
 /// # Errors
 /// `BODY_TOO_LONG`, before anything is read when the head says so.
-pub async fn whole(headers: &HeaderMap, mut body: Body, most: usize) -> Result<Bytes, Refused> {
+pub async fn whole(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Refused> {
     if announced(headers).is_some_and(|length| length > most as u64) {
         return Err(code::BODY_TOO_LONG.into());
     }
+    within(BODY_MS, gather(body, most)).await
+}
+
+/// Ends the taking of a body that trickles for longer than `ms`.
+///
+/// # Errors
+/// `EMPTY_FILE`, or those of `taking`.
+pub async fn within<T>(
+    ms: u64,
+    taking: impl Future<Output = Result<T, Refused>>,
+) -> Result<T, Refused> {
+    let taken = tokio::time::timeout(Duration::from_millis(ms), taking).await;
+    taken.unwrap_or_else(|_| Err(code::EMPTY_FILE.into()))
+}
+
+async fn gather(mut body: Body, most: usize) -> Result<Bytes, Refused> {
     let mut bytes = BytesMut::new();
     while let Some(piece) = piece(&mut body).await? {
         if bytes.len() + piece.len() > most {

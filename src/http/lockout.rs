@@ -50,7 +50,8 @@ impl Against {
 
 impl Lockout {
     /// How long this guess must wait, in milliseconds; 0 = it may be tried. A guess that may be
-    /// tried counts as a failure until `succeeded` says otherwise, so that parallel guesses gain nothing.
+    /// tried counts as a failure until `succeeded` says otherwise, so that parallel guesses gain
+    /// nothing.
     pub fn attempt(&mut self, now: Tick, against: &[Against]) -> u64 {
         let wait = against
             .iter()

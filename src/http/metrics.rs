@@ -23,12 +23,14 @@ use crate::base::counters::{BOUNDS_US, Counters, Latency};
 pub async fn show(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
     let caller = Caller::of(app.settings(), &parts);
-    let token = app.settings().metrics_token.as_ref();
+    let token = app.settings().metrics_token.as_ref().filter(|token| !token.is_empty());
     let given =
         text(&parts.headers, "authorization").and_then(|value| value.strip_prefix("Bearer "));
     let proven = token.zip(given).is_some_and(|(token, given)| same(token, given));
-    // The client's own address counts: a proxy on this machine must not open the figures to all.
-    if !proven && !caller.address.is_loopback() {
+    // A proxy on this machine, trusted or not, must not open the figures to all.
+    let proxied =
+        ["x-forwarded-for", "forwarded"].iter().any(|name| parts.headers.contains_key(*name));
+    if !proven && (proxied || !caller.address.is_loopback()) {
         return Err(code::METRICS_ONLY_LOCAL.into());
     }
     let mut registry = Registry::with_prefix("posthouse");

@@ -11,12 +11,13 @@ use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use crate::base::limits::SNIFF_BYTES;
+use crate::base::limits::{SNIFF_BYTES, UPLOAD_MS};
 use crate::base::{BlobId, ConversationId, code};
 use crate::desk::Attachment;
 use crate::http::answer::{Answer, Refused, json};
 use crate::http::caller::{Caller, text};
 use crate::http::{App, body, file_name, identity, media, pixels, rows};
+use crate::session::Peer;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +37,7 @@ impl Asked {
 }
 
 pub async fn upload(State(app): State<App>, request: Request) -> Answer {
-    let (parts, mut body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let caller = Caller::of(app.settings(), &parts);
     let peer = identity::peer(&app, &caller, &parts).await?;
     let asked: Asked = body::query(&parts)?;
@@ -48,6 +49,20 @@ pub async fn upload(State(app): State<App>, request: Request) -> Answer {
     let place = app.upload_place(caller.address);
     let _place = place.ok_or(Refused::later(code::TOO_FAST, 2_000))?;
     let name = file_name::clean(&asked.name);
+    let kept = body::within(UPLOAD_MS, take(&app, peer, conversation, name, body)).await?;
+    app.counters().uploads.one();
+    app.counters().upload_bytes.add(kept.size);
+    json(&rows::AttachmentWords::from(&kept))
+}
+
+async fn take(
+    app: &App,
+    peer: Peer,
+    conversation: ConversationId,
+    name: String,
+    mut body: Body,
+) -> Result<Attachment, Refused> {
+    let most = app.settings().attachment_bytes;
     let (head, whole) = head(&mut body).await?;
     let attachment = judge(&head, whole, name)?;
     let mut upload = app.desk().begin_blob(peer, conversation).await?;
@@ -63,10 +78,7 @@ pub async fn upload(State(app): State<App>, request: Request) -> Answer {
         }
         upload.write(piece).await?;
     }
-    let kept = upload.finish(attachment).await?;
-    app.counters().uploads.one();
-    app.counters().upload_bytes.add(size);
-    json(&rows::AttachmentWords::from(&kept))
+    Ok(upload.finish(attachment).await?)
 }
 
 /// The first bytes, and whether they are all.

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 
 use crate::actors::Surroundings;
-use crate::base::limits::{FRAMES_BYTES, PING_INTERVAL_MS};
+use crate::base::limits::{FRAME_BYTES, PING_INTERVAL_MS};
 use crate::base::{Feed, Index, code};
 use crate::desk::Refusal;
 use crate::http::answer::{Answer, Refused};
@@ -25,7 +25,7 @@ pub async fn take(State(app): State<App>, request: Request) -> Answer {
     if !body::has_media_type(&parts.headers, MEDIA_TYPE) {
         return Err(code::MEDIA_TYPE.into());
     }
-    let bytes = body::whole(&parts.headers, body, FRAMES_BYTES).await?;
+    let bytes = body::whole(&parts.headers, body, FRAME_BYTES).await?;
     let frames = wire::decode_client_list(&bytes).map_err(Refused::new)?;
     let mut answers = Vec::with_capacity(frames.len());
     for frame in frames {
