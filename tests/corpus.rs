@@ -1,6 +1,7 @@
 //! Every decoder stands its committed corpus and what lies next to it: each file cut off at every
 //! length and with bytes changed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::cast_possible_truncation)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
