@@ -41,6 +41,21 @@ for (const language of ['en', 'zh']) {
       await desk?.kill();
     });
 
+    /** One step of the story: a failure keeps the screens, and ends the story. */
+    let broken = '';
+    const step = (name, tell) =>
+      test(name, async () => {
+        if (broken) throw new Error(`after "${broken}" failed`);
+        try {
+          await tell();
+        } catch (error) {
+          broken = name;
+          if (agentPage) await shoot(agentPage, `failed-console-${language}`);
+          if (page) await shoot(page, `failed-widget-${language}`);
+          throw error;
+        }
+      });
+
     /** Bubbles of the visitor's or the agent's screen with exactly this text. */
     const inWidget = (text, on = page) =>
       on.locator('posthouse-widget .row .body').getByText(text, { exact: true });
@@ -62,6 +77,7 @@ for (const language of ['en', 'zh']) {
     /** A widget's page with the panel open. */
     const visit = async () => {
       const opened = await visitor.newPage();
+      page = opened;
       await opened.goto(`${desk.url}/demo`);
       await opened.getByRole('button', { name: say.open }).click();
       await opened.getByPlaceholder(say.write).waitFor();
@@ -71,7 +87,7 @@ for (const language of ['en', 'zh']) {
     const settled = (on = page) =>
       on.locator('posthouse-widget .row.wait').first().waitFor({ state: 'detached' });
 
-    test('the one-time code claims the site', async () => {
+    step('the one-time code claims the site', async () => {
       agentPage = await agent.newPage();
       await agentPage.goto(`${desk.url}/setup#code=${desk.code()}`);
       await agentPage.getByLabel(say.site).fill(language === 'zh' ? '驿站商店' : 'Post shop');
@@ -87,7 +103,7 @@ for (const language of ['en', 'zh']) {
       await agentPage.getByRole('button', { name: say.menu }).waitFor();
     });
 
-    test('a second claim with the same code is refused', async () => {
+    step('a second claim with the same code is refused', async () => {
       const answered = await agent.request.post(`${desk.url}/v1/setup`, {
         data: { code: desk.code(), owner: 'thief', password: PASSWORD, site: 'x', language: 'en' },
         headers: { Origin: desk.url },
@@ -95,7 +111,7 @@ for (const language of ['en', 'zh']) {
       assert.ok(answered.status() >= 400, `${answered.status()}`);
     });
 
-    test('the agent signs out and in again', async () => {
+    step('the agent signs out and in again', async () => {
       await agentPage.getByRole('button', { name: say.menu }).click();
       await agentPage.getByRole('menuitem', { name: say.out }).click();
       await agentPage.locator('input[name=username]').fill('owner');
@@ -105,8 +121,8 @@ for (const language of ['en', 'zh']) {
       await agentPage.getByRole('button', { name: say.menu }).waitFor();
     });
 
-    test('a visitor writes and the agent answers', async () => {
-      page = await visit();
+    step('a visitor writes and the agent answers', async () => {
+      await visit();
       await shoot(page, `widget-empty-${language}`, NARROW, WIDE);
       await write('hello from the visitor');
       await once(inWidget('hello from the visitor'), 'the message');
@@ -123,13 +139,13 @@ for (const language of ['en', 'zh']) {
       await shoot(agentPage, `console-${language}`, WIDE, NARROW);
     });
 
-    test('the agent sees what the visitor types', async () => {
+    step('the agent sees what the visitor types', async () => {
       await page.getByPlaceholder(say.write).pressSequentially('half a sentence', { delay: 20 });
       await agentPage.getByText('half a sentence').first().waitFor();
       await page.getByPlaceholder(say.write).fill('');
     });
 
-    test('a note stays among agents', async () => {
+    step('a note stays among agents', async () => {
       await agentPage.getByRole('radio', { name: say.modeNote, exact: true }).click();
       const box = agentPage.getByPlaceholder(say.note);
       await box.fill('a secret of the house');
@@ -141,7 +157,7 @@ for (const language of ['en', 'zh']) {
       assert.equal(await inWidget('a secret of the house').count(), 0);
     });
 
-    test('pictures go both ways', async () => {
+    step('pictures go both ways', async () => {
       const chooser = page.waitForEvent('filechooser');
       await page.getByRole('button', { name: say.attach }).click();
       await (await chooser).setFiles(picture('from-visitor.png', [40, 120, 200]));
@@ -159,7 +175,7 @@ for (const language of ['en', 'zh']) {
       await shoot(agentPage, `console-pictures-${language}`, WIDE, NARROW);
     });
 
-    test('markup in a message stays text', async () => {
+    step('markup in a message stays text', async () => {
       const evil = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>';
       await write(evil);
       await once(inConsole(evil), 'the markup');
@@ -168,7 +184,7 @@ for (const language of ['en', 'zh']) {
       for (const on of [page, agentPage]) assert.equal(await on.evaluate(() => window.hit), undefined);
     });
 
-    test('kill -9 between sends loses and doubles nothing', async () => {
+    step('kill -9 between sends loses and doubles nothing', async () => {
       const said = [];
       for (let n = 0; n < 4; n += 1) {
         await write(`before kill ${n}`);
@@ -190,7 +206,7 @@ for (const language of ['en', 'zh']) {
       }
     });
 
-    test('both see the same order', async () => {
+    step('both see the same order', async () => {
       const texts = async (locator) =>
         (await locator.allTextContents()).filter((text) => /(kill|dead) \d$/.test(text));
       const mine = await texts(page.locator('posthouse-widget .row .body'));
@@ -199,21 +215,23 @@ for (const language of ['en', 'zh']) {
       assert.deepEqual(mine, theirs);
     });
 
-    test('what was written before the tab closed is sent when it opens again', async () => {
+    step('what was written before the tab closed is sent when it opens again', async () => {
       await desk.kill();
       await write('written before the tab closed');
       await inWidget('written before the tab closed').waitFor();
       await page.close();
       await desk.start();
-      page = await visit();
+      await visit();
       await once(inWidget('written before the tab closed'), 'the message');
       await inConsole('written before the tab closed').waitFor({ timeout: 40_000 });
       await once(inConsole('written before the tab closed'), 'the message');
       await once(inWidget('hello from the visitor'), 'the history');
     });
 
-    test('two tabs show the same and double nothing', async () => {
+    step('two tabs show the same and double nothing', async () => {
+      const first = page;
       const second = await visit();
+      page = first;
       await write('from the first tab');
       await write('from the second tab', second);
       await answer('to both tabs');
@@ -231,7 +249,7 @@ for (const language of ['en', 'zh']) {
       await shoot(agentPage, `console-end-${language}`, WIDE, NARROW);
     });
 
-    test('no page threw an error', () => {
+    step('no page threw an error', () => {
       assert.deepEqual([...agent.errors, ...visitor.errors], []);
     });
   });

@@ -59,7 +59,7 @@ export class Desk {
   /** The one-time code that the server printed. */
   code() {
     const text = readFileSync(this.log, 'utf8');
-    const found = /#code=([\w-]+)/.exec(text);
+    const found = /\b([A-Z2-9]{4}(?:-[A-Z2-9]{4}){2})\b/.exec(text);
     if (!found) throw new Error(`no one-time code in:\n${text}`);
     return found[1];
   }
