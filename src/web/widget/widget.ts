@@ -48,6 +48,7 @@ export class PosthouseWidget extends HTMLElement {
   #queued = false;
   #resolved = false;
   #started = false;
+  #volatile = false;
   #timers: Record<string, ReturnType<typeof setTimeout>> = {};
 
   /** Builds the widget; called once, before it is put into the page. */
@@ -219,7 +220,8 @@ export class PosthouseWidget extends HTMLElement {
   }
 
   #event(event: SessionEvent): void {
-    if (event.type === 'link') return this.#link();
+    if (event.type === 'storage') this.#volatile = event.volatile;
+    if (event.type === 'link' || event.type === 'storage') this.#link();
     if (event.type === 'snapshot') this.log.rows.clear();
     if (event.type === 'snapshot') event.snapshot.marks.forEach((mark) => this.#mark(mark));
     if (event.type === 'mark') this.#mark(event.mark);
@@ -229,7 +231,6 @@ export class PosthouseWidget extends HTMLElement {
     if (event.type === 'presence' && !event.presence.conversation) this.visitor.staffed = event.presence.staffed;
     if (event.type === 'queue_place') this.#place = event.place.place;
     if (event.type === 'typing') this.#typing(!!event.typing.author?.agent && event.typing.active);
-    if (event.type === 'storage' && event.volatile) this.tell('volatile');
     this.paint();
     if (event.type === 'rows') this.#seen();
   }
@@ -323,10 +324,17 @@ export class PosthouseWidget extends HTMLElement {
 
   #link(): void {
     const { state } = this.session.link;
-    clearTimeout(this.#timers.link);
-    if (state === 'live' || state === 'idle') this.#banner.hidden = true;
-    else if (state === 'refused') this.tell('refused');
-    else this.#timers.link = setTimeout(() => this.tell('reconnecting'), BANNER_MS);
+    const { link } = this.#timers;
+    if (state === 'refused') this.tell('refused');
+    else if (state === 'live' || state === 'idle') {
+      clearTimeout(link);
+      delete this.#timers.link;
+      this.#banner.hidden = !this.#volatile;
+      if (this.#volatile) this.tell('volatile');
+    } else if (!link) {
+      // Shown when the connection has been away for a while, however often it is tried meanwhile.
+      this.#timers.link = setTimeout(() => this.tell('reconnecting'), BANNER_MS);
+    }
   }
 
   tell(key: Parameters<Say>[0]): void {
