@@ -82,10 +82,10 @@ impl Conversation {
         advance(&mut self.full_index, placed.full);
         advance(&mut self.public_index, placed.public);
         self.max_key = self.max_key.max(entry.key);
-        self.take(entry);
+        self.take(entry, placed.public.is_some());
     }
 
-    fn take(&mut self, entry: &Entry) {
+    fn take(&mut self, entry: &Entry, is_public: bool) {
         let at_ms = entry.at.ms;
         match &entry.body {
             Body::Opened { inbox, team, visitor, profile } => {
@@ -95,7 +95,13 @@ impl Conversation {
                 (self.opened_ms, self.last_ms, self.queued_ms) = (at_ms, at_ms, at_ms);
                 self.queue_reason = Some(QueueReason::New);
             }
-            Body::Message(content) => self.message(entry.author.who, content, at_ms),
+            Body::Message(content) => {
+                self.message(entry.author.who, preview(content), at_ms);
+            }
+            // A message whose body is gone was said all the same; a note was not said to the visitor.
+            Body::Tombstone(_) if is_public => {
+                self.message(entry.author.who, Private::default(), at_ms);
+            }
             Body::Queued { team, reason } => {
                 self.release();
                 self.state = State::Queued;
@@ -140,9 +146,9 @@ impl Conversation {
         }
     }
 
-    fn message(&mut self, who: Who, content: &Content, at_ms: u64) {
+    fn message(&mut self, who: Who, preview: Private, at_ms: u64) {
         self.last_ms = at_ms;
-        self.preview = preview(content);
+        self.preview = preview;
         self.preview_index = self.full_index;
         match who {
             Who::Visitor(_) => {

@@ -58,7 +58,9 @@ impl Drafting {
             add(Feed::Inbox(agent));
         }
         let unowned = owner.is_none() && self.owner.is_none();
-        if is_life_event(&body) || unowned {
+        // A team may have seen the message while it was in the queue.
+        let recall = matches!(body, Body::Recalled { .. });
+        if is_life_event(&body) || unowned || recall {
             add(Feed::Team(self.team));
             if team != TeamId(0) {
                 add(Feed::Team(team));

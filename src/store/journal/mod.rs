@@ -35,9 +35,16 @@ impl Shape {
         segment as u64 * self.segment_bytes
     }
 
-    /// Whole segments in a file of this length.
+    /// Whole segments in a file of this length, which may be written to.
     pub(super) fn allocated(self, len: u64) -> usize {
         usize::try_from((len / self.segment_bytes).min(u64::from(self.segments))).unwrap_or(0)
+    }
+
+    /// Segments that a file of this length begins, which may hold frames: after a failed sync the file
+    /// can be shorter on the disk than it was in memory.
+    pub(super) fn begun(self, len: u64) -> usize {
+        let begun = len.div_ceil(self.segment_bytes).min(u64::from(self.segments));
+        usize::try_from(begun).unwrap_or(0)
     }
 
     /// Longest batch: two fit in a segment, whatever its size.
@@ -265,12 +272,14 @@ impl Journal {
 /// The disk is full or failing.
 pub fn grow(file: &dyn Storage, shape: Shape) -> Result<u32, Fault> {
     let disk = || Fault::disk("journal");
-    let allocated = shape.allocated(file.length().map_err(disk())?);
+    let length = file.length().map_err(disk())?;
+    let allocated = shape.allocated(length);
     if allocated == shape.segments as usize {
         return Ok(shape.segments);
     }
     let zeros = vec![0; 256 * 1024];
-    let (mut at, end) = (shape.base(allocated), shape.base(allocated + 1));
+    // What the file has of the segment already may be frames.
+    let (mut at, end) = (shape.base(allocated).max(length), shape.base(allocated + 1));
     while at < end {
         let step = usize::try_from(end - at).unwrap_or(usize::MAX).min(zeros.len());
         file.write_at(&zeros[..step], at).map_err(disk())?;

@@ -103,9 +103,9 @@ fn headers(
     epoch: Epoch,
 ) -> Result<Vec<Option<SegmentHeader>>, Fault> {
     let mut headers = Vec::new();
-    for at in 0..shape.allocated(file.length().map_err(Fault::disk("journal"))?) {
+    for at in 0..shape.begun(file.length().map_err(Fault::disk("journal"))?) {
         let mut sector = [0; FIRST_FRAME];
-        file.read_at(&mut sector, shape.base(at)).map_err(Fault::disk("journal"))?;
+        read(file, &mut sector, shape.base(at))?;
         let header = SegmentHeader::read(&sector)?;
         if header.is_some_and(|header| header.epoch != epoch) {
             return Err(Fault::ForeignJournal);
@@ -118,8 +118,16 @@ fn headers(
 fn read_segment(file: &dyn Storage, shape: Shape, at: usize) -> Result<Bytes, Fault> {
     let length = usize::try_from(shape.segment_bytes).unwrap_or(usize::MAX);
     let mut bytes = vec![0; length];
-    file.read_at(&mut bytes, shape.base(at)).map_err(Fault::disk("journal"))?;
+    read(file, &mut bytes, shape.base(at))?;
     Ok(bytes.into())
+}
+
+/// Fills `out`; what lies behind the end of the file reads as zeros, as if it had been allocated.
+fn read(file: &dyn Storage, out: &mut [u8], offset: u64) -> Result<(), Fault> {
+    let length = file.length().map_err(Fault::disk("journal"))?;
+    let there = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX);
+    let there = there.min(out.len());
+    file.read_at(&mut out[..there], offset).map_err(Fault::disk("journal"))
 }
 
 struct Reached {
@@ -193,12 +201,12 @@ fn lost_header(
     for (at, _) in headers.iter().enumerate().filter(|(_, header)| header.is_none()) {
         let mut start = vec![0; HEADER];
         let base = shape.base(at) + FIRST_FRAME as u64;
-        file.read_at(&mut start, base).map_err(Fault::disk("journal"))?;
+        read(file, &mut start, base)?;
         let newer = Header::read(&start)
             .filter(|header| header.generation > found.generation && header.position > found.last);
         if let Some(header) = newer {
             let mut whole = vec![0; HEADER + header.length as usize];
-            file.read_at(&mut whole, base).map_err(Fault::disk("journal"))?;
+            read(file, &mut whole, base)?;
             if frame::check(&whole).is_some() {
                 found.damage = Some(Damage { offset: base, position: header.position });
             }

@@ -1,0 +1,704 @@
+//! The server of the simulation: the very sessions, shards and store that ship, pumped by one event at
+//! a time on a disk that fails.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use posthouse::actors::shard::{self, Answer, Durable, Job, Question, Reading, Shard};
+use posthouse::base::chance::{Chance, Seeded};
+use posthouse::base::code::{self, Code};
+use posthouse::base::{
+    AgentId, ConversationId, Feed, Language, MessageKey, Private, TeamId, Tick, VisitorId, Wall,
+};
+use posthouse::desk::{Actor, Body, Draft, InboxRow, Refusal, Request, Role, Site, TeamRow, Who};
+use posthouse::session::{ClientFrame, Effect, Hello, Input, Peer, Session, Terms};
+use posthouse::store::engine::{Engine, Layout};
+use posthouse::store::journal::Shape;
+use posthouse::store::sim::{Faults, SimDisk};
+use posthouse::store::{Fact, Item, Mark, NewEntry, Outcome, Proposal, Reader, Written};
+use posthouse::wire::{self, Submission};
+
+use crate::net::{Agenda, ClientId, Event, Link, Network};
+use crate::reads::{Read, Wanted, unreadable};
+
+/// Bytes that wait for a peer before it counts as a slow reader: small, so that it happens.
+const OUTBOX_BYTES: usize = 12 * 1024;
+/// A page is read when no more than this waits.
+pub const ROOM_BYTES: usize = 4 * 1024;
+pub const INBOX_KEY: &str = "simulatedinbox00";
+pub const TEAM: TeamId = TeamId(1);
+pub const PING_MS: u32 = 5_000;
+
+/// What the server does a little later than it was asked to.
+#[derive(Debug)]
+pub enum Task {
+    Authenticated(Link, Result<Peer, Code>),
+    Read(Read),
+    Loaded(ConversationId),
+    Looked(Question),
+    Commit,
+    Committed(Vec<Outcome>),
+    Checkpoint,
+    Heal,
+    Time(Link),
+    Drain(Link),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Reply {
+    Session(Link),
+    Letter(ClientId),
+}
+
+pub struct Connection {
+    pub session: Session<Submission>,
+    outbox: VecDeque<Bytes>,
+    pub bytes: usize,
+    pub follows: BTreeSet<Feed>,
+    /// Frames that arrived while the session did not want to read.
+    unread: VecDeque<Bytes>,
+    reading: bool,
+    draining: bool,
+    wakes_at: u64,
+}
+
+/// Rules to break on purpose.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Breaks {
+    pub forget_priors: bool,
+    pub lying_sync: bool,
+}
+
+pub struct Server {
+    pub disk: SimDisk,
+    pub life: u64,
+    /// Wall clock minus simulated time; clocks jump.
+    pub clock_skew: i64,
+    /// `None` while the machine is down.
+    pub running: Option<Running>,
+    /// Messages whose recall is durable, and what was served of them afterwards.
+    pub recalled: BTreeSet<(ConversationId, MessageKey)>,
+    pub wrong: Option<String>,
+    breaks: Breaks,
+    chance: Seeded,
+}
+
+pub struct Running {
+    engine: Engine,
+    pub reader: Reader,
+    shards: Vec<Shard<Reply>>,
+    pub site: Site,
+    connections: BTreeMap<Link, Connection>,
+    waiting: Vec<Proposal>,
+    committing: bool,
+    tickets: BTreeMap<u64, (usize, u64)>,
+    next_ticket: u64,
+}
+
+/// What one input made: effects of a shard or of a session to be carried out.
+enum Work {
+    Session(Link, Effect<Submission>),
+    Shard(usize, shard::Effect<Reply>),
+}
+
+pub fn wall(now: u64, skew: i64) -> Wall {
+    let ms = 1_790_000_000_000_u64.saturating_add(now).saturating_add_signed(skew);
+    Wall { ms, trusted: true }
+}
+
+fn site() -> Site {
+    let mut site = Site::default();
+    site.teams.insert(TEAM, TeamRow { id: TEAM, name: "All".into(), disabled: false });
+    let inbox = InboxRow {
+        id: posthouse::base::InboxId(1),
+        key: INBOX_KEY.into(),
+        name: "Shop".into(),
+        team: TEAM,
+        origins: Vec::new(),
+        greeting: String::new(),
+        offline_greeting: String::new(),
+        color: "#000000".into(),
+        disabled: false,
+    };
+    site.inboxes.insert(inbox.id, inbox);
+    for id in [1, 2].map(posthouse::base::AgentId) {
+        let row = posthouse::desk::AgentRow {
+            id,
+            login: format!("agent{id}"),
+            name: Private(format!("Agent {id}")),
+            avatar: String::new(),
+            role: Role::Agent,
+            capacity: 50,
+            teams: vec![TEAM],
+            disabled: false,
+        };
+        site.agents.insert(id, row);
+    }
+    site
+}
+
+impl Server {
+    pub fn new(mut chance: Seeded, breaks: Breaks) -> Self {
+        let disk = SimDisk::new(chance.bits());
+        Self {
+            disk,
+            life: 0,
+            clock_skew: 0,
+            running: None,
+            recalled: BTreeSet::new(),
+            wrong: None,
+            breaks,
+            chance,
+        }
+    }
+
+    pub fn wall(&self, now: u64) -> Wall {
+        wall(now, self.clock_skew)
+    }
+
+    /// Opens the store as it is on the disk.
+    ///
+    /// # Errors
+    /// What the store says: nothing that was acknowledged may make it unopenable.
+    pub fn start(&mut self, agenda: &mut Agenda) -> Result<(), String> {
+        self.set_faults(Faults::default());
+        let layout = Layout {
+            shape: Shape { segments: 3, segment_bytes: 32 * 1024 },
+            cache_bytes: 1 << 20,
+            chance: self.chance.wide() | 1,
+        };
+        self.life += 1;
+        let engine = Engine::open(Arc::new(self.disk.clone()), layout)
+            .map_err(|fault| format!("the store does not open: {fault}"))?;
+        let shard = || {
+            let mut shard = Shard::default();
+            shard.forget_priors = self.breaks.forget_priors;
+            shard
+        };
+        self.running = Some(Running {
+            reader: engine.reader(),
+            engine,
+            shards: (0..2).map(|_| shard()).collect(),
+            site: site(),
+            connections: BTreeMap::new(),
+            waiting: Vec::new(),
+            committing: false,
+            tickets: BTreeMap::new(),
+            next_ticket: 1,
+        });
+        self.later(agenda, 300, Task::Checkpoint);
+        self.later(agenda, 200, Task::Heal);
+        Ok(())
+    }
+
+    pub fn set_faults(&mut self, faults: Faults) {
+        self.disk.set_faults(Faults { lying_sync: self.breaks.lying_sync, ..faults });
+    }
+
+    /// The power goes: memory is gone, and of the disk what was not synced.
+    pub fn die(&mut self, agenda: &mut Agenda, network: &mut Network) {
+        self.running = None;
+        self.disk.power_cut();
+        network.server_died(agenda);
+        let pause = self.chance.below(1_500);
+        agenda.after(pause, Event::Restart);
+    }
+
+    pub fn later(&mut self, agenda: &mut Agenda, ms: u64, task: Task) {
+        agenda.after(ms, Event::Server(self.life, task));
+    }
+
+    fn soon(&mut self, agenda: &mut Agenda, task: Task) {
+        let ms = self.chance.below(25);
+        self.later(agenda, ms, task);
+    }
+
+    pub fn accept(&mut self, agenda: &mut Agenda, link: Link) -> bool {
+        let Some(running) = &mut self.running else { return false };
+        let terms = Terms {
+            epoch: running.reader.epoch(),
+            ping_interval_ms: PING_MS,
+            started: Tick(agenda.now),
+        };
+        let connection = Connection {
+            session: Session::new(terms),
+            outbox: VecDeque::new(),
+            bytes: 0,
+            follows: BTreeSet::new(),
+            unread: VecDeque::new(),
+            reading: true,
+            draining: false,
+            wakes_at: u64::MAX,
+        };
+        running.connections.insert(link, connection);
+        true
+    }
+
+    pub fn frame(&mut self, agenda: &mut Agenda, network: &mut Network, link: Link, bytes: Bytes) {
+        let Some(running) = &mut self.running else { return };
+        let Some(connection) = running.connections.get_mut(&link) else { return };
+        if !connection.reading {
+            connection.unread.push_back(bytes);
+            return;
+        }
+        let input = match wire::decode_client(&bytes) {
+            Ok(frame) => Input::Frame(frame),
+            Err(code) => Input::Bad(code),
+        };
+        self.input(agenda, network, link, input);
+    }
+
+    pub fn hung_up(&mut self, agenda: &mut Agenda, network: &mut Network, link: Link) {
+        self.input(agenda, network, link, Input::Gone);
+        if let Some(running) = &mut self.running {
+            running.connections.remove(&link);
+        }
+    }
+
+    /// A command by HTTP POST.
+    pub fn letter(
+        &mut self,
+        agenda: &mut Agenda,
+        network: &mut Network,
+        from: (ClientId, Peer),
+        bytes: &Bytes,
+    ) {
+        if self.running.is_none() {
+            return;
+        }
+        let Ok(frames) = wire::decode_client_list(bytes) else { return };
+        for frame in frames {
+            if let ClientFrame::Submit { conversation, key, submit } = frame {
+                let reply = Reply::Letter(from.0);
+                self.submit(agenda, network, (from.1, conversation, key), submit, reply);
+            }
+        }
+    }
+
+    pub fn input(
+        &mut self,
+        agenda: &mut Agenda,
+        network: &mut Network,
+        link: Link,
+        input: Input<Submission>,
+    ) {
+        let Some(running) = &mut self.running else { return };
+        let Some(connection) = running.connections.get_mut(&link) else { return };
+        let mut effects = Vec::new();
+        connection.session.step(Tick(agenda.now), input, &mut effects);
+        self.carry_out(agenda, network, effects.into_iter().map(|e| Work::Session(link, e)));
+        self.set_timer(agenda, link);
+    }
+
+    fn set_timer(&mut self, agenda: &mut Agenda, link: Link) {
+        let Some(running) = &mut self.running else { return };
+        let Some(connection) = running.connections.get_mut(&link) else { return };
+        let deadline = connection.session.deadline();
+        if deadline != Tick::NEVER && deadline.0 < connection.wakes_at {
+            connection.wakes_at = deadline.0.max(agenda.now + 1);
+            agenda.at(connection.wakes_at, Event::Server(self.life, Task::Time(link)));
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        agenda: &mut Agenda,
+        network: &mut Network,
+        works: impl IntoIterator<Item = Work>,
+    ) {
+        for work in works {
+            match work {
+                Work::Session(link, effect) => self.session_effect(agenda, network, link, effect),
+                Work::Shard(number, effect) => self.shard_effect(agenda, network, number, effect),
+            }
+        }
+    }
+
+    fn session_effect(
+        &mut self,
+        agenda: &mut Agenda,
+        network: &mut Network,
+        link: Link,
+        effect: Effect<Submission>,
+    ) {
+        match effect {
+            Effect::Send(frame) => {
+                let Some(running) = &self.running else { return };
+                let around = wire::Surroundings {
+                    epoch: running.reader.epoch(),
+                    now: self.wall(agenda.now),
+                    ping_interval_ms: PING_MS,
+                    endpoints: &[],
+                    staffed: true,
+                    language: Language::En,
+                };
+                self.send(agenda, network, link, wire::encode_server(&frame, &around));
+            }
+            Effect::SendBytes(bytes) => self.send(agenda, network, link, bytes),
+            Effect::Authenticate(hello) => {
+                let peer = authenticate(&hello);
+                self.soon(agenda, Task::Authenticated(link, peer));
+            }
+            Effect::Unfollow { feed } => {
+                if let Some(connection) = self.connection(link) {
+                    connection.follows.remove(&feed);
+                }
+            }
+            Effect::Read { feed, after, register } => {
+                let wanted = Wanted::Page { after };
+                self.soon(agenda, Task::Read(Read { link, feed, wanted, register }));
+            }
+            Effect::Snapshot { feed, too_long, register } => {
+                let wanted = Wanted::Snapshot { too_long };
+                self.soon(agenda, Task::Read(Read { link, feed, wanted, register }));
+            }
+            Effect::Submit { conversation, key, submit } => {
+                let peer = self.connection(link).and_then(|c| c.session.peer());
+                if let Some(peer) = peer {
+                    let reply = Reply::Session(link);
+                    self.submit(agenda, network, (peer, conversation, key), submit, reply);
+                }
+            }
+            Effect::Mark { conversation, delivered, read } => {
+                let Some(peer) = self.connection(link).and_then(|c| c.session.peer()) else {
+                    return;
+                };
+                let reading = Reading { reader: who(peer), delivered, read };
+                let now = (Tick(agenda.now), self.wall(agenda.now));
+                self.shard(agenda, network, conversation, |shard, effects| {
+                    shard.mark(now, conversation, reading, effects);
+                });
+            }
+            Effect::Typing { .. } | Effect::Status(_) => {}
+            Effect::Reading(reading) => self.set_reading(agenda, network, link, reading),
+            Effect::Close { .. } => self.close(agenda, network, link),
+        }
+    }
+
+    fn set_reading(
+        &mut self,
+        agenda: &mut Agenda,
+        network: &mut Network,
+        link: Link,
+        reading: bool,
+    ) {
+        let Some(connection) = self.connection(link) else { return };
+        connection.reading = reading;
+        while let Some(connection) = self.connection(link).filter(|c| c.reading) {
+            let Some(bytes) = connection.unread.pop_front() else { return };
+            self.frame(agenda, network, link, bytes);
+        }
+    }
+
+    fn close(&mut self, agenda: &mut Agenda, network: &mut Network, link: Link) {
+        if let Some(running) = &mut self.running
+            && let Some(connection) = running.connections.remove(&link)
+        {
+            for bytes in connection.outbox {
+                network.down(agenda, link, bytes);
+            }
+            network.hang_up(agenda, link, true);
+        }
+    }
+
+    pub fn connection(&mut self, link: Link) -> Option<&mut Connection> {
+        self.running.as_mut()?.connections.get_mut(&link)
+    }
+
+    /// Puts a frame in the outbox; a reader that is too slow is cut off and resumes by cursor.
+    fn send(&mut self, agenda: &mut Agenda, network: &mut Network, link: Link, bytes: Bytes) {
+        let Some(connection) = self.connection(link) else { return };
+        connection.bytes += bytes.len();
+        connection.outbox.push_back(bytes);
+        if connection.bytes > OUTBOX_BYTES {
+            connection.outbox.clear();
+            self.input(agenda, network, link, Input::Gone);
+            self.close(agenda, network, link);
+        } else if !connection.draining {
+            connection.draining = true;
+            let pause = if network.mishap(60) { network.chance.below(2_000) } else { 1 };
+            self.later(agenda, pause, Task::Drain(link));
+        }
+    }
+
+    fn drain(&mut self, agenda: &mut Agenda, network: &mut Network, link: Link) {
+        let Some(connection) = self.connection(link) else { return };
+        connection.draining = false;
+        connection.bytes = 0;
+        for bytes in std::mem::take(&mut connection.outbox) {
+            network.down(agenda, link, bytes);
+        }
+    }
+
+    fn submit(
+        &mut self,
+        agenda: &mut Agenda,
+        network: &mut Network,
+        (peer, conversation, key): (Peer, ConversationId, MessageKey),
+        submission: Submission,
+        reply: Reply,
+    ) {
+        let Some(running) = &self.running else { return };
+        let actor = match peer {
+            Peer::Agent(agent) => running.site.actor(agent).expect("a known agent"),
+            Peer::Visitor(visitor) => Actor {
+                who: Who::Visitor(visitor),
+                name: Private::default(),
+                role: None,
+                teams: Vec::new(),
+            },
+        };
+        let Submission { opening, command, body_hash } = submission;
+        let request: Request = running.site.request(key, body_hash, opening, command);
+        let now = (Tick(agenda.now), self.wall(agenda.now));
+        self.shard(agenda, network, conversation, |shard, effects| {
+            shard.submit(now, conversation, Job { actor, request, reply }, effects);
+        });
+    }
+
+    /// Runs a shard's step and what follows from it.
+    fn shard(
+        &mut self,
+        agenda: &mut Agenda,
+        network: &mut Network,
+        conversation: ConversationId,
+        step: impl FnOnce(&mut Shard<Reply>, &mut Vec<shard::Effect<Reply>>),
+    ) {
+        let Some(running) = &mut self.running else { return };
+        let number = usize::try_from(conversation.0 % 2).unwrap_or(0);
+        let mut effects = Vec::new();
+        step(&mut running.shards[number], &mut effects);
+        self.carry_out(agenda, network, effects.into_iter().map(|e| Work::Shard(number, e)));
+    }
+
+    fn shard_effect(
+        &mut self,
+        agenda: &mut Agenda,
+        network: &mut Network,
+        number: usize,
+        effect: shard::Effect<Reply>,
+    ) {
+        match effect {
+            shard::Effect::Load(conversation) => self.soon(agenda, Task::Loaded(conversation)),
+            shard::Effect::Look(question) => self.soon(agenda, Task::Looked(question)),
+            shard::Effect::Append { number: append, drafts, body_hash, .. } => {
+                self.append(agenda, (number, append), drafts, body_hash);
+            }
+            shard::Effect::Mark { conversation, reading } => {
+                let Reading { reader, delivered, read } = reading;
+                let mark = Fact::Mark(Mark { conversation, reader, delivered, read });
+                let items = [Item::Fact(mark)].into_iter().collect();
+                self.propose(agenda, Proposal { ticket: 0, items });
+            }
+            shard::Effect::Reply { to, answer } => self.reply(agenda, network, to, answer),
+        }
+    }
+
+    fn append(
+        &mut self,
+        agenda: &mut Agenda,
+        owner: (usize, u64),
+        drafts: Vec<Draft>,
+        body_hash: [u8; 16],
+    ) {
+        let item = |draft: Draft| {
+            Item::Entry(NewEntry {
+                bytes: wire::encode_entry(&draft.entry),
+                entry: Arc::new(draft.entry),
+                feeds: draft.feeds,
+                body_hash,
+            })
+        };
+        let Some(running) = &mut self.running else { return };
+        let ticket = running.next_ticket;
+        running.next_ticket += 1;
+        running.tickets.insert(ticket, owner);
+        let items = drafts.into_iter().map(item).collect();
+        self.propose(agenda, Proposal { ticket, items });
+    }
+
+    /// The writer takes what arrived while the last batch was synced.
+    fn propose(&mut self, agenda: &mut Agenda, proposal: Proposal) {
+        let Some(running) = &mut self.running else { return };
+        running.waiting.push(proposal);
+        if !running.committing {
+            running.committing = true;
+            self.later(agenda, 0, Task::Commit);
+        }
+    }
+
+    fn reply(&mut self, agenda: &mut Agenda, network: &mut Network, to: Reply, answer: Answer) {
+        let Answer { conversation, key, result } = answer;
+        match to {
+            Reply::Session(link) => {
+                let input = match result {
+                    Ok((index, at)) => Input::Durable { conversation, key, index, at },
+                    Err(refusal) => Input::Refused { conversation, key, refusal },
+                };
+                self.input(agenda, network, link, input);
+            }
+            Reply::Letter(client) => {
+                use posthouse::session::ServerFrame;
+                let frame = match result {
+                    Ok((index, at)) => ServerFrame::Ack { conversation, key, index, at },
+                    Err(refusal) => ServerFrame::Refused {
+                        conversation: Some(conversation),
+                        key: Some(key),
+                        refusal,
+                    },
+                };
+                let around = wire::Surroundings {
+                    epoch: Default::default(),
+                    now: self.wall(agenda.now),
+                    ping_interval_ms: PING_MS,
+                    endpoints: &[],
+                    staffed: true,
+                    language: Language::En,
+                };
+                let bytes = wire::encode_server(&frame, &around);
+                network.letter(agenda, || Event::PostAnswer(client, bytes.clone()));
+            }
+        }
+    }
+
+    /// One task of this life. True when the power went while it was done.
+    pub fn task(&mut self, agenda: &mut Agenda, network: &mut Network, task: Task) -> bool {
+        match task {
+            Task::Authenticated(link, peer) => {
+                self.input(agenda, network, link, Input::Authenticated(peer));
+            }
+            Task::Read(read) => self.read(agenda, network, read),
+            Task::Loaded(conversation) => {
+                let Some(running) = &self.running else { return false };
+                let found = running.reader.conversation(conversation).map_err(unreadable);
+                let now = self.wall(agenda.now);
+                self.shard(agenda, network, conversation, |shard, effects| {
+                    shard.loaded(now, conversation, found, effects);
+                });
+            }
+            Task::Looked(question) => {
+                let Some(running) = &self.running else { return false };
+                let (facts, id) = (running.look(question), question.conversation);
+                let now = self.wall(agenda.now);
+                self.shard(agenda, network, id, |shard, effects| {
+                    shard.looked(now, id, facts, effects);
+                });
+            }
+            Task::Commit => return self.commit(agenda),
+            Task::Committed(outcomes) => self.committed(agenda, network, outcomes),
+            Task::Checkpoint => {
+                let Some(running) = &self.running else { return false };
+                // A disk that is full or failing is tried again, as the checkpointer does.
+                let _ = running.engine.shared().checkpoint();
+                let _ = running.engine.shared().grow();
+                let pause = 200 + self.chance.below(2_000);
+                self.later(agenda, pause, Task::Checkpoint);
+            }
+            Task::Heal => {
+                let Some(running) = &mut self.running else { return false };
+                if running.engine.reader().stats().read_only {
+                    let _ = running.engine.heal();
+                }
+                self.later(agenda, 500, Task::Heal);
+            }
+            Task::Time(link) => {
+                if let Some(connection) = self.connection(link) {
+                    connection.wakes_at = u64::MAX;
+                }
+                self.input(agenda, network, link, Input::Time);
+            }
+            Task::Drain(link) => self.drain(agenda, network, link),
+        }
+        self.disk.is_dead()
+    }
+
+    fn commit(&mut self, agenda: &mut Agenda) -> bool {
+        let Some(running) = &mut self.running else { return false };
+        let batch = std::mem::take(&mut running.waiting);
+        let outcomes = if running.reader.stats().read_only {
+            let refusal = Refusal { code: code::READ_ONLY, retry_after_ms: 2_000 };
+            batch.into_iter().map(|p| Outcome { ticket: p.ticket, result: Err(refusal) }).collect()
+        } else {
+            running.engine.commit(batch)
+        };
+        if self.disk.is_dead() {
+            return true;
+        }
+        for written in outcomes.iter().filter_map(|o| o.result.as_ref().ok()).flatten() {
+            if let Item::Entry(new) = &written.item
+                && let Body::Recalled { key, .. } = &new.entry.body
+            {
+                self.recalled.extend(new.entry.conversation.map(|id| (id, *key)));
+            }
+        }
+        let pause = 1 + self.chance.below(12);
+        self.later(agenda, pause, Task::Committed(outcomes));
+        false
+    }
+
+    /// Fans out what is durable, then answers the shards.
+    fn committed(&mut self, agenda: &mut Agenda, network: &mut Network, outcomes: Vec<Outcome>) {
+        let now = self.wall(agenda.now);
+        for outcome in outcomes {
+            for written in outcome.result.iter().flatten() {
+                self.publish(agenda, network, written);
+            }
+            let Some(running) = &mut self.running else { return };
+            let Some((number, append)) = running.tickets.remove(&outcome.ticket) else { continue };
+            let durable: Result<Vec<Durable>, Refusal> =
+                outcome.result.map(|items| items.iter().filter_map(|w| durable(w)).collect());
+            let mut effects = Vec::new();
+            let result = durable.as_deref().map_err(|refusal| *refusal);
+            running.shards[number].outcome(now, append, result, &mut effects);
+            self.carry_out(agenda, network, effects.into_iter().map(|e| Work::Shard(number, e)));
+        }
+        let Some(running) = &mut self.running else { return };
+        running.committing = !running.waiting.is_empty();
+        if running.committing {
+            self.later(agenda, 0, Task::Commit);
+        }
+    }
+
+    fn publish(&mut self, agenda: &mut Agenda, network: &mut Network, written: &Written) {
+        let Item::Entry(new) = &written.item else { return };
+        let (public, _) = written.conversation_indices();
+        for (feed, index) in &written.places {
+            let shown = matches!(feed, Feed::Full(_)).then_some(public).flatten();
+            let frame = wire::delivery(*feed, *index, shown, &new.bytes);
+            let Some(running) = &self.running else { return };
+            let follows = |(_, c): &(&Link, &Connection)| c.follows.contains(feed);
+            let links: Vec<Link> =
+                running.connections.iter().filter(follows).map(|(link, _)| *link).collect();
+            for link in links {
+                let (feed, index, frame) = (*feed, *index, frame.clone());
+                self.input(agenda, network, link, Input::Entry { feed, index, frame });
+            }
+        }
+    }
+}
+
+fn durable(written: &Written) -> Option<Durable> {
+    let Item::Entry(new) = &written.item else { return None };
+    let (public, full) = written.conversation_indices();
+    Some(Durable { entry: Arc::clone(&new.entry), position: written.position, public, full })
+}
+
+/// Visitors by their token, agents (whose cookie this is) by the name of their client.
+fn authenticate(hello: &Hello) -> Result<Peer, Code> {
+    match (hello.visitor_token, hello.client.strip_prefix("agent/")) {
+        (Some(token), _) => Ok(Peer::Visitor(VisitorId(u128::from(token[0])))),
+        (None, Some(number)) => {
+            let number = number.parse().map_err(|_| code::BAD_TOKEN)?;
+            Ok(Peer::Agent(AgentId(number)))
+        }
+        (None, None) => Err(code::BAD_TOKEN),
+    }
+}
+
+pub fn who(peer: Peer) -> Who {
+    match peer {
+        Peer::Visitor(visitor) => Who::Visitor(visitor),
+        Peer::Agent(agent) => Who::Agent(agent),
+    }
+}
