@@ -292,6 +292,8 @@ impl Client {
                 // Another copy came when it could be done; the later answer counts.
                 (Err(_), Ok(_)) if told.copies > 1 => told.result = result,
                 (Err(_), Err(_)) => {}
+                // The refusal of an earlier copy was late.
+                (Ok(_), Err(_)) if told.copies > 1 => {}
                 (then, now) if then == now => {}
                 (then, now) => self.wrong = Some(format!("{key}: told {then:?}, then {now:?}")),
             }
