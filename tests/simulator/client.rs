@@ -36,7 +36,6 @@ pub struct Place {
     pub rows: BTreeMap<u64, (u64, Entry)>,
     /// The conversation's row: of the last snapshot, with what followed applied.
     pub row: Option<Conversation>,
-    pub snapshots: u32,
 }
 
 /// What an answer told the client for ever.
@@ -242,7 +241,7 @@ impl Client {
     pub fn take(&mut self, agenda: &mut Agenda, network: &mut Network, bytes: Bytes) {
         let frame = proto::ServerFrame::decode(bytes).expect("the server speaks the schema");
         match frame.frame.expect("a frame that this client knows") {
-            S::Welcome(_) => self.welcomed = true,
+            S::Welcome(_) => self.welcome(agenda, network),
             S::Delivery(delivery) => self.deliver(agenda, network, &delivery),
             S::Snapshot(snapshot) => self.snapshot(agenda, network, snapshot),
             S::CaughtUp(caught) => {
@@ -268,6 +267,16 @@ impl Client {
                 }
             }
             S::GoingAway(_) | S::Mark(_) | S::Typing(_) | S::Presence(_) | S::QueuePlace(_) => {}
+        }
+    }
+
+    /// Feeds that became known after Hello was sent are followed now.
+    fn welcome(&mut self, agenda: &mut Agenda, network: &mut Network) {
+        self.welcomed = true;
+        let new = self.places.iter().filter(|(_, place)| place.epoch.is_empty());
+        let cursors: Vec<_> = new.map(|(feed, place)| cursor(*feed, place)).collect();
+        if let Some(link) = self.link.filter(|_| !cursors.is_empty()) {
+            send(agenda, network, link, C::Follow(proto::Follow { cursors }));
         }
     }
 
@@ -358,7 +367,7 @@ impl Client {
         }
         place.epoch = snapshot.epoch;
         place.last = snapshot.index;
-        place.snapshots += 1;
+        place.rows.clear();
         for delivery in snapshot.entries {
             let entry = wire::decode_entry(&delivery.entry).expect("whole entries");
             place.rows.insert(delivery.index, (delivery.public_index, entry));
