@@ -94,12 +94,6 @@ impl SimDisk {
         self.lock().cut_after = Some(operations);
     }
 
-    /// The power went and did not come back yet.
-    #[must_use]
-    pub fn is_dead(&self) -> bool {
-        self.lock().dead
-    }
-
     /// Writes, syncs and length changes so far.
     #[must_use]
     pub fn operations(&self) -> u64 {

@@ -196,10 +196,15 @@ impl Server {
         self.disk.set_faults(Faults { lying_sync: self.breaks.lying_sync, ..faults });
     }
 
-    /// The power goes: memory is gone, and of the disk what was not synced.
+    /// The process is killed, and mostly the power goes too: memory is gone, and of the disk what was
+    /// not synced.
     pub fn die(&mut self, agenda: &mut Agenda, network: &mut Network) {
         self.running = None;
-        self.disk.power_cut();
+        if self.disk.is_dead() || self.chance.below(4) > 0 {
+            self.disk.power_cut();
+        } else {
+            self.disk.kill();
+        }
         network.server_died(agenda);
         let pause = self.chance.below(1_500);
         agenda.after(pause, Event::Restart);
