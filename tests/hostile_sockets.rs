@@ -17,9 +17,10 @@ use posthouse::base::{Clock, Counters, Rate, Tick, Wall};
 use posthouse::net::{Ceiling, Door, Options, RequestBody, Server};
 use posthouse_crypto::authority::Authority;
 use posthouse_crypto::tls::{Presented, TlsOptions, provider, server_config};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -91,19 +92,24 @@ impl House {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// One request over TLS with HTTP/1.1; the whole answer.
-    async fn ask(&self, request: &str) -> String {
+    async fn sealed(&self, protocol: &[u8]) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         let pem = self.authority.certificate_pem();
         roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
-        let config = ClientConfig::builder_with_provider(provider())
+        let mut config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
+        config.alpn_protocols = vec![protocol.to_vec()];
         let connector = TlsConnector::from(Arc::new(config));
-        let mut tls = connector.connect(name, self.connect().await).await.unwrap();
+        connector.connect(name, self.connect().await).await.unwrap()
+    }
+
+    /// One request over TLS with HTTP/1.1; the whole answer.
+    async fn ask(&self, request: &str) -> String {
+        let mut tls = self.sealed(b"http/1.1").await;
         tls.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         let _ = tls.read_to_string(&mut answer).await;
@@ -131,8 +137,11 @@ async fn last_words(tcp: &mut TcpStream) -> String {
     String::from_utf8_lossy(&words).into_owned()
 }
 
-/// A peer that says `first`, then one byte every two seconds, until it is closed.
-async fn trickle(mut tcp: TcpStream, first: &'static [u8]) -> Duration {
+/// A peer that says `first`, then a drop every two seconds, until it is closed.
+async fn trickle<S>(mut tcp: S, first: &'static [u8], drop_by_drop: &'static [u8]) -> Duration
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let begun = Instant::now();
     tcp.write_all(first).await.unwrap();
     let mut ear = [0; 1024];
@@ -142,7 +151,7 @@ async fn trickle(mut tcp: TcpStream, first: &'static [u8]) -> Duration {
             Ok(Ok(0) | Err(_)) => return begun.elapsed(),
             Ok(Ok(_)) => {}
             Err(_) if begun.elapsed() > 2 * CLOSED_WITHIN => return begun.elapsed(),
-            Err(_) => drop(tcp.write_all(b"a").await),
+            Err(_) => drop(tcp.write_all(drop_by_drop).await),
         }
     }
 }
@@ -156,7 +165,7 @@ async fn four_hundred_slow_peers_are_closed_in_time() {
         [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", POST, HALF_HELLO];
     let mut slow = Vec::new();
     for n in 0..400 {
-        slow.push(tokio::spawn(trickle(house.connect().await, ways[n % ways.len()])));
+        slow.push(tokio::spawn(trickle(house.connect().await, ways[n % ways.len()], b"a")));
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(house.counters.sockets.get() >= 390, "{}", house.counters.sockets.get());
@@ -168,6 +177,27 @@ async fn four_hundred_slow_peers_are_closed_in_time() {
     house.is_well().await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(house.counters.sockets.get(), 0, "every place was given back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http2_peers_that_ask_nothing_are_closed_in_time() {
+    const SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0heartbea";
+    /// HEADERS of stream 1 whose block never ends (RFC 9113 section 6.2).
+    const BEGUN: &[u8] = b"\0\0\x01\x01\0\0\0\0\x01\x82";
+    let house = usual();
+    let mut slow = Vec::new();
+    for (first, drop_by_drop) in
+        [(SETTINGS, PING), (SETTINGS, b""), (b"PRI * ", b""), (SETTINGS, BEGUN)]
+    {
+        let tls = house.sealed(b"h2").await;
+        slow.push(tokio::spawn(trickle(tls, first, drop_by_drop)));
+    }
+    for (n, peer) in slow.into_iter().enumerate() {
+        let lasted = peer.await.unwrap();
+        assert!(lasted <= CLOSED_WITHIN, "way {n}: {lasted:?}");
+    }
+    house.is_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
