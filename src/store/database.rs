@@ -147,8 +147,23 @@ fn open_handle(disk: &dyn Disk, cache_bytes: usize) -> Result<Handle, Fault> {
 fn open_redb(file: Arc<dyn Storage>, cache_bytes: usize, writable: bool) -> Result<Handle, Fault> {
     let revoked = Arc::new(AtomicBool::new(false));
     let backend = Backend { file, revoked: Arc::clone(&revoked) };
-    let redb = redb::Builder::new().set_cache_size(cache_bytes).create_with_backend(backend)?;
+    let redb = builder(cache_bytes).create_with_backend(backend)?;
     Ok(Handle { redb, revoked, writable })
+}
+
+fn builder(cache_bytes: usize) -> redb::Builder {
+    let mut builder = redb::Builder::new();
+    builder.set_cache_size(cache_bytes);
+    builder
+}
+
+/// A bare handle, for looking over and repairing.
+pub(super) fn open_backend(
+    file: Arc<dyn Storage>,
+    cache_bytes: usize,
+) -> Result<redb::Database, Fault> {
+    let backend = Backend { file, revoked: Arc::default() };
+    Ok(builder(cache_bytes).create_with_backend(backend)?)
 }
 
 /// Lets redb use a `Storage`.

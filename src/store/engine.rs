@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::{Buf, Bytes};
-use redb::WriteTransaction;
+use redb::{ReadTransaction, WriteTransaction};
 
 use super::database::Database;
 use super::fault::Fault;
@@ -54,7 +54,7 @@ impl Engine {
     pub fn open(disk: Arc<dyn Disk>, layout: Layout) -> Result<Self, Fault> {
         let first = |txn: &WriteTransaction| create(txn, Epoch(layout.chance.max(1)));
         let database = Database::open(Arc::clone(&disk), layout.cache_bytes, first)?;
-        let (epoch, applied) = identity(&database)?;
+        let (epoch, applied) = database.read(identity)?;
         let shape = layout.shape;
         let file = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
         let found = scan(file.as_ref(), shape, epoch, applied)?;
@@ -65,14 +65,14 @@ impl Engine {
         let journal = Journal::resume(Arc::clone(&file), shape, epoch, &found, seed);
         let mut core = Core::new(found.last);
         let (mut tail, mut unsure) = (Tail::default(), Vec::new());
-        recover(&found, applied, |written| {
+        for written in recovered(&found, applied)? {
             core.recover(&written);
             if written.position < found.last_batch_first {
                 tail.push(written);
             } else {
                 unsure.push(written);
             }
-        })?;
+        }
         let shared = Arc::new(Shared::new(disk, database, shape, epoch, tail));
         shared.applied.store(applied.0, Ordering::Release);
         let sure = unsure.first().map_or(found.last.0, |first| first.position.0 - 1);
@@ -211,17 +211,14 @@ fn show<'a>(shared: &Shared, written: impl Iterator<Item = &'a WrittenItems>) ->
 }
 
 /// Epoch and last applied position.
-fn identity(database: &Database) -> Result<(Epoch, Position), Fault> {
-    let (format, epoch, applied) = database.read(|txn| {
-        let meta = txn.open_table(tables::META)?;
-        let value = |name: &str| -> Result<Option<Vec<u8>>, Fault> {
-            Ok(meta.get(name)?.map(|value| value.value().to_vec()))
-        };
-        let format = value("format")?.and_then(|f| Some(u32::from_be_bytes(f.try_into().ok()?)));
-        let epoch = value("epoch")?.and_then(|epoch| Epoch::from_bytes(&epoch));
-        let applied = value("applied")?.and_then(|a| Some(u64::from_be_bytes(a.try_into().ok()?)));
-        Ok((format, epoch, applied))
-    })?;
+pub(super) fn identity(txn: &ReadTransaction) -> Result<(Epoch, Position), Fault> {
+    let meta = txn.open_table(tables::META)?;
+    let value = |name: &str| -> Result<Option<Vec<u8>>, Fault> {
+        Ok(meta.get(name)?.map(|value| value.value().to_vec()))
+    };
+    let format = value("format")?.and_then(|f| Some(u32::from_be_bytes(f.try_into().ok()?)));
+    let epoch = value("epoch")?.and_then(|epoch| Epoch::from_bytes(&epoch));
+    let applied = value("applied")?.and_then(|a| Some(u64::from_be_bytes(a.try_into().ok()?)));
     let (Some(format), Some(epoch), Some(applied)) = (format, epoch, applied) else {
         return Err(Fault::DatabaseDamaged("the meta table".to_owned()));
     };
@@ -240,23 +237,21 @@ fn create(txn: &WriteTransaction, epoch: Epoch) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Hands over the items after `applied` as they were written.
-fn recover(
-    found: &Found,
-    applied: Position,
-    mut take: impl FnMut(Arc<Written>),
-) -> Result<(), Fault> {
+/// The items after `applied` as they were written.
+pub(super) fn recovered(found: &Found, applied: Position) -> Result<Vec<Arc<Written>>, Fault> {
+    let mut items = Vec::new();
     for (header, body) in &found.frames {
         let mut records = body.clone();
         for at in 0..u64::from(header.items) {
             let position = Position(header.position.0 + at);
             let record = next_record(&mut records).ok_or_else(|| damaged(header))?;
             if position > applied {
-                take(Arc::new(read_item(record, position).ok_or_else(|| damaged(header))?));
+                let item = read_item(record, position).ok_or_else(|| damaged(header))?;
+                items.push(Arc::new(item));
             }
         }
     }
-    Ok(())
+    Ok(items)
 }
 
 fn damaged(header: &Header) -> Fault {

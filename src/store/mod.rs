@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 mod apply;
 pub mod blobs;
+mod check;
 mod database;
 pub mod engine;
 pub mod fault;
@@ -17,6 +18,7 @@ mod row;
 mod shared;
 #[doc(hidden)]
 pub mod sim;
+mod site_reader;
 pub mod storage;
 mod tables;
 mod tail;
@@ -27,13 +29,15 @@ mod words;
 mod writer;
 
 pub use blobs::{Blobs, NewBlob};
+pub use check::{Checkup, Finding, Repair, check, repair};
 pub use fault::Fault;
 pub use reader::Reader;
+pub use site_reader::SiteReader;
 pub use threads::{Sink, Writer};
 pub use words::*;
 
-use crate::base::Clock;
-use crate::base::limits::{JOURNAL_SEGMENT_BYTES, JOURNAL_SEGMENTS, REDB_CACHE_BYTES};
+use crate::base::limits::{self, JOURNAL_SEGMENT_BYTES, JOURNAL_SEGMENTS, REDB_CACHE_BYTES};
+use crate::base::{Clock, Index};
 
 /// Where a store is and how it is laid out.
 #[derive(Clone, Debug)]
@@ -62,10 +66,14 @@ impl Options {
     fn layout(&self) -> Result<engine::Layout, Fault> {
         let random = || getrandom::u64().map_err(|e| Fault::disk("random")(e.into()));
         Ok(engine::Layout {
-            shape: journal::Shape { segments: self.segments, segment_bytes: self.segment_bytes },
+            shape: self.shape(),
             cache_bytes: self.redb_cache_bytes,
             chance: u128::from(random()?) << 64 | u128::from(random()?),
         })
+    }
+
+    fn shape(&self) -> journal::Shape {
+        journal::Shape { segments: self.segments, segment_bytes: self.segment_bytes }
     }
 
     /// Takes the folder's lock.
@@ -95,4 +103,23 @@ pub fn open(
     let interval = options.min_commit_interval_ms;
     let writer = Writer::start(engine, Some(lock), clock, interval, sink)?;
     Ok((writer, reader))
+}
+
+/// Hands every entry of a store that no process uses to `take`, in the order of the log.
+///
+/// # Errors
+/// The folder is in use, the disk fails, or a row is damaged.
+pub fn dump(options: &Options, mut take: impl FnMut(DumpRow)) -> Result<(), Fault> {
+    let _lock = options.lock()?;
+    let disk = Arc::new(storage::Folder::new(&options.dir));
+    let reader = engine::Engine::open(disk, options.layout()?)?.reader();
+    let mut after = Index(0);
+    loop {
+        let rows = reader.dump(after, limits::PAGE_ENTRIES)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        after.0 += rows.len() as u64;
+        rows.into_iter().for_each(&mut take);
+    }
 }

@@ -13,7 +13,8 @@ use super::shared::{Shared, block};
 use super::tables;
 use super::tail::{FactName, Tail, TailItem};
 use super::words::{
-    BlobRow, Fact, Item, Mark, NewEntry, Page, Paged, SignIn, Stats, Written, conversation_indices,
+    BlobRow, DumpRow, Fact, Item, Mark, NewEntry, Page, Paged, SignIn, Stats, Written,
+    conversation_indices,
 };
 use super::writer::ColdHeads;
 use crate::base::{
@@ -289,30 +290,46 @@ impl Reader {
         Ok(stored + newer)
     }
 
-    /// The entries at these indices; both ends are at most the head.
+    /// Entries of the site feed after an index, with everything the log knows of them.
+    ///
+    /// # Errors
+    /// As `page`.
+    pub fn dump(&self, after: Index, count: usize) -> Result<Vec<DumpRow>, Fault> {
+        let head = self.head(Feed::Site)?;
+        let last = Index(head.0.min(after.0.saturating_add(count as u64)));
+        self.rows(Feed::Site, after.next(), last)?.iter().map(|(_, row)| dump_row(row)).collect()
+    }
+
     fn range(&self, feed: Feed, first: Index, last: Index) -> Result<Vec<Paged>, Fault> {
+        let rows = self.rows(feed, first, last)?.into_iter();
+        let full = matches!(feed, Feed::Full(_));
+        let paged = |(index, row): (Index, LogRow)| {
+            let public = conversation_indices(&row.places).0.filter(|_| full);
+            Paged { index, public, bytes: row.bytes }
+        };
+        Ok(rows.map(paged).collect())
+    }
+
+    /// The entries at these indices; both ends are at most the head.
+    fn rows(&self, feed: Feed, first: Index, last: Index) -> Result<Rows, Fault> {
         if first > last {
             return Ok(Vec::new());
         }
         let (newer, recalled) = {
             let tail = self.shared.tail();
             let from = tail.span(feed).map_or(last.next(), |(start, _)| start.max(first));
-            let mut newer = Vec::new();
-            for index in from.0..=last.0 {
-                newer.extend(tail.at(feed, Index(index)).map(|item| paged(feed, index, item)));
-            }
+            let row = |index| Some((Index(index), tail.at(feed, Index(index))?.row()?));
+            let newer: Rows = (from.0..=last.0).filter_map(row).collect();
             (newer, recalled_in(&tail))
         };
-        let end = newer.first().map_or(last, |paged| Index(paged.index.0 - 1));
-        let mut entries = Vec::new();
+        let end = newer.first().map_or(last, |(index, _)| Index(index.0 - 1));
+        let mut rows = Vec::new();
         if first <= end {
-            entries = self
-                .shared
-                .database
-                .read(|txn| stored_range(txn, feed, first, end, recalled.as_ref()))?;
+            let recalled = recalled.as_ref();
+            rows = self.shared.database.read(|txn| stored_rows(txn, feed, first, end, recalled))?;
         }
-        entries.extend(newer);
-        Ok(entries)
+        rows.extend(newer);
+        Ok(rows)
     }
 
     fn by_key(
@@ -356,16 +373,12 @@ impl Found {
             Some(_) => row::tombstone(&new.entry)?,
             None => new.entry.as_ref().clone(),
         };
-        let row = LogRow {
-            position: item.written.position,
-            places: item.written.places.clone(),
-            body_hash: new.body_hash,
-            bytes: item.shown()?,
-        };
+        let row = item.row()?;
         Some(Self { row, entry })
     }
 }
 
+type Rows = Vec<(Index, LogRow)>;
 type Recalled = HashSet<(ConversationId, Index)>;
 
 fn recalled_in(tail: &Tail) -> Option<Recalled> {
@@ -377,15 +390,6 @@ fn sign_in_of(fact: &Fact) -> Option<SignIn> {
         Fact::SignIn(row) => Some(row.clone()),
         Fact::Mark(_) | Fact::Secret(_) | Fact::ReaderCursor(_) | Fact::Blob(_) => None,
     }
-}
-
-fn paged(feed: Feed, index: u64, item: &TailItem) -> Paged {
-    let public = public_of(feed, conversation_indices(&item.written.places).0);
-    Paged { index: Index(index), public, bytes: item.shown().unwrap_or_default() }
-}
-
-fn public_of(feed: Feed, public: Option<Index>) -> Option<Index> {
-    public.filter(|_| matches!(feed, Feed::Full(_)))
 }
 
 /// Entries of a feed in the tail.
@@ -443,29 +447,44 @@ fn stored_marks(txn: &ReadTransaction, conversation: ConversationId) -> Result<V
 }
 
 /// The entries of a feed at these indices, from as few blocks as they stand in.
-fn stored_range(
+fn stored_rows(
     txn: &ReadTransaction,
     feed: Feed,
     first: Index,
     last: Index,
     recalled: Option<&Recalled>,
-) -> Result<Vec<Paged>, Fault> {
+) -> Result<Rows, Fault> {
     let feeds = txn.open_table(tables::FEEDS)?;
     let log = txn.open_table(tables::LOG)?;
     let key = tables::feed_key(feed);
-    let mut entries = Vec::new();
+    let mut rows = Vec::new();
     for number in block_of(first)..=block_of(last) {
         let start = number * tables::BLOCK + 1;
         let positions = block(&feeds, &key, Index(start))?;
         for (index, position) in (start..).zip(positions) {
             if (first.0..=last.0).contains(&index) {
-                let row = stored_row(&log, position, recalled)?;
-                let public = public_of(feed, conversation_indices(&row.places).0);
-                entries.push(Paged { index: Index(index), public, bytes: row.bytes });
+                rows.push((Index(index), stored_row(&log, position, recalled)?));
             }
         }
     }
-    Ok(entries)
+    Ok(rows)
+}
+
+fn dump_row(row: &LogRow) -> Result<DumpRow, Fault> {
+    let entry = read_entry(&row.bytes)?;
+    let seq = match entry.conversation {
+        Some(id) => row.index_in(Feed::Full(id)),
+        None => row.index_in(Feed::Roster),
+    };
+    Ok(DumpRow {
+        position: row.position,
+        conversation: entry.conversation,
+        seq: seq.unwrap_or_default(),
+        key: entry.key,
+        sender: entry.author.who,
+        at: entry.at,
+        body: entry.body,
+    })
 }
 
 /// A row of the log, with a tombstone when its recall is in the tail.

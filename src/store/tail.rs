@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::row;
+use super::row::{self, LogRow};
 use super::words::{Fact, Item, Written};
 use crate::base::{AgentId, BlobId, ConversationId, Feed, Index, MessageKey, Position};
 use crate::desk::{Body, Who};
@@ -66,6 +66,18 @@ impl TailItem {
             Item::Entry(new) => Some(self.gone.clone().unwrap_or_else(|| new.bytes.clone())),
             Item::Fact(_) => None,
         }
+    }
+
+    /// The row that the log will have, as readers may see it.
+    #[must_use]
+    pub fn row(&self) -> Option<LogRow> {
+        let Item::Entry(new) = &self.written.item else { return None };
+        Some(LogRow {
+            position: self.written.position,
+            places: self.written.places.clone(),
+            body_hash: new.body_hash,
+            bytes: self.shown()?,
+        })
     }
 }
 

@@ -1,3 +1,5 @@
+#![allow(clippy::cast_possible_truncation, clippy::wildcard_enum_match_arm)] // small numbers
+
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -447,4 +449,96 @@ fn a_journal_that_is_damaged_before_its_end_is_refused_and_kept() {
     assert!(matches!(opened, Err(Fault::JournalDamaged { position: 1, .. })));
     bench.disk.damage("journal", 600, 1);
     assert_eq!(bench.disk.content("journal").unwrap(), before);
+}
+
+#[test]
+fn a_check_of_a_sound_store_finds_nothing_and_changes_nothing() {
+    let mut bench = bench();
+    bench.write([opened(7), text(7, 1, "one")]);
+    bench.checkpoint();
+    bench.write([text(7, 2, "two"), recalled(7, 3, 1, 2)]);
+    let files = ["journal", "store.redb"];
+    bench.disk.kill();
+    let before = files.map(|name| bench.disk.content(name));
+    let checkup = check::check_disk(&bench.disk, LAYOUT.shape, LAYOUT.cache_bytes).unwrap();
+    assert_eq!(checkup.findings, []);
+    assert_eq!((checkup.entries, checkup.conversations, checkup.waiting), (2, 1, 2));
+    assert_eq!(before, files.map(|name| bench.disk.content(name)));
+}
+
+#[test]
+fn a_check_names_the_damaged_row() {
+    let mut bench = bench();
+    bench.write([opened(7), text(7, 1, "a text that is easy to find")]);
+    bench.checkpoint();
+    bench.disk.kill();
+    let content = bench.disk.content("store.redb").unwrap();
+    let needle = b"easy to find";
+    let at = content.windows(needle.len()).position(|bytes| bytes == needle).unwrap();
+    bench.disk.damage("store.redb", at, 1);
+    let checkup = check::check_disk(&bench.disk, LAYOUT.shape, LAYOUT.cache_bytes).unwrap();
+    let codes: Vec<_> = checkup.findings.iter().map(|finding| finding.code).collect();
+    assert!(codes.contains(&code::DATABASE_DAMAGED) || codes.contains(&code::ROW_DAMAGED));
+}
+
+#[test]
+fn a_repair_keeps_what_stands_before_the_damage_and_moves_the_journal_aside() {
+    let mut bench = bench();
+    for key in 1..=3 {
+        bench.write([text(7, key, "a text")]);
+    }
+    drop((bench.engine, bench.reader));
+    let content = bench.disk.content("journal").unwrap();
+    let needle = b"a text";
+    let found = content.windows(needle.len()).enumerate().filter(|(_, bytes)| bytes == needle);
+    let second = found.map(|(at, _)| at).nth(1).unwrap();
+    bench.disk.damage("journal", second, 1);
+    let damaged = check::check_disk(&bench.disk, LAYOUT.shape, LAYOUT.cache_bytes).unwrap();
+    assert_eq!(damaged.findings[0].code, code::JOURNAL_DAMAGED);
+    let disk = Arc::new(bench.disk.clone());
+    let repair = check::repair_disk(disk.clone(), LAYOUT.shape, LAYOUT.cache_bytes).unwrap();
+    assert_eq!(repair.kept, Some(Position(1)));
+    assert_eq!((repair.moved, repair.left), (vec!["journal.damaged-1".to_owned()], vec![]));
+    assert!(bench.disk.content("journal.damaged-1").is_some());
+    let engine = Engine::open(disk, LAYOUT).unwrap();
+    assert_eq!(engine.reader().head(Feed::Site).unwrap(), Index(1));
+}
+
+#[test]
+fn a_dump_has_every_entry_with_its_place_and_sender() {
+    let mut bench = bench();
+    bench.write([opened(7), text(7, 1, "one")]);
+    bench.checkpoint();
+    bench.write([text(8, 2, "two")]);
+    let rows = bench.reader.dump(Index(0), 10).unwrap();
+    let told: Vec<_> =
+        rows.iter().map(|row| (row.conversation.unwrap().0, row.seq.0, row.key.0)).collect();
+    assert_eq!(told, [(7, 1, 0), (7, 2, 1), (8, 1, 2)]);
+    assert_eq!((rows[2].sender, rows[2].position), (VISITOR, Position(3)));
+    assert_eq!(rows[2].body, Body::Message(Content::Text("two".into())));
+    assert_eq!(bench.reader.dump(Index(3), 10).unwrap(), []);
+}
+
+#[test]
+fn a_reader_of_the_site_feed_goes_on_where_it_confirmed() {
+    let mut bench = bench();
+    for key in 1..=150 {
+        bench.write([text(7, key, "a text")]);
+        if key == 60 {
+            bench.checkpoint();
+        }
+    }
+    let mut hook = SiteReader::resume(&bench.reader, "hook").unwrap();
+    let first = hook.take(&bench.reader).unwrap();
+    assert_eq!((first.len(), first[0].index), (100, Index(1)));
+    let done = bench.engine.commit([hook.confirm(9, Index(40))]).remove(0);
+    assert!(done.result.is_ok());
+    assert_eq!(hook.take(&bench.reader).unwrap()[0].index, Index(101));
+    for _ in 0..2 {
+        let mut hook = SiteReader::resume(&bench.reader, "hook").unwrap();
+        assert_eq!(hook.take(&bench.reader).unwrap()[0].index, Index(41));
+        let mut other = SiteReader::resume(&bench.reader, "other").unwrap();
+        assert_eq!(other.take(&bench.reader).unwrap()[0].index, Index(1));
+        bench = bench.reopened();
+    }
 }

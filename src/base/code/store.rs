@@ -64,10 +64,4 @@ crate::base::code::codes! {
         remedy: "Run `posthouse store repair` and report it.",
             "请运行 `posthouse store repair` 并反馈此问题。";
     }
-    4103 TORN_TAIL Finding {
-        what: "The journal ends in an unfinished record.", "日志末尾有未写完的记录。";
-        why: "The power went during a write; nothing of it was acknowledged.",
-            "写入过程中断电；其中没有已确认的内容。";
-        remedy: "Nothing: the next start overwrites it.", "无需处理：下次启动会覆盖它。";
-    }
 }
