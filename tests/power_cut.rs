@@ -1,6 +1,7 @@
-//! The power goes at any write, sync or length change, during work and during recovery: nothing that
-//! was acknowledged is lost, no store is unopenable, no proposal is half there. One line replays one
-//! seed: `POSTHOUSE_SEED=n cargo nextest run --test power_cut`. `POSTHOUSE_CUTS` sets how many.
+//! The power goes at any write, sync or length change, during work and during recovery: nothing
+//! that was acknowledged is lost, no store is unopenable, no proposal is half there. One line
+//! replays one seed: `POSTHOUSE_SEED=n cargo nextest run --test power_cut`. `POSTHOUSE_CUTS` sets
+//! how many.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "power_cut/life.rs"]

@@ -1,6 +1,6 @@
-//! What the store costs on the disk under `TMPDIR`: processor time and bytes per message, group commit,
-//! restart with a million entries. `cargo nextest run --cargo-profile quick --run-ignored all
-//! --no-capture --test store_speed` prints the figures.
+//! What the store costs on the disk under `TMPDIR`: processor time and bytes per message, group
+//! commit, restart with a million entries. `cargo nextest run --cargo-profile quick --run-ignored
+//! all --no-capture --test store_speed` prints the figures.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // figures
 
@@ -118,8 +118,9 @@ fn paced(dir: &Path, rate: u64, seconds: u64) -> f64 {
     let device = (written_bytes() - bytes) as f64 / total as f64;
     let at = |part: f64| delays[((delays.len() - 1) as f64 * part) as usize];
     println!(
-        "{rate}/s for {took:.1} s: {:.1} messages a commit; ack p50 {:.1} p99 {:.1} ms; writer \
-         {:.1} % and checkpoint {:.1} % of a core; journal {:.0} and all {device:.0} bytes a message",
+        "{rate}/s for {took:.1} s: {:.1} messages a commit; ack p50 {:.1} p99 {:.1} ms; \
+         writer {:.1} % and checkpoint {:.1} % of a core; \
+         journal {:.0} and all {device:.0} bytes a message",
         stats.committed_items as f64 / stats.commits as f64,
         at(0.5),
         at(0.99),

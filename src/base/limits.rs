@@ -92,8 +92,8 @@ pub const WRITER_QUEUE_BYTES: usize = 16 * 1024 * 1024;
 pub const FEED_HEADS: usize = 64 * 1024;
 /// Items of one database transaction: bounds its memory and the time it takes.
 pub const CHECKPOINT_ITEMS: usize = 32 * 1024;
-/// Age of the last checkpoint at which many, or any, waiting items make a new one. A transaction costs
-/// tens of kilobytes however small it is, which a card should not pay per message.
+/// Age of the last checkpoint at which many, or any, waiting items make a new one. A transaction
+/// costs tens of kilobytes however small it is, which a card should not pay per message.
 pub const CHECKPOINT_MS: u64 = 5_000;
 pub const CHECKPOINT_MANY: u64 = 256;
 pub const CHECKPOINT_LATEST_MS: u64 = 30_000;

@@ -15,8 +15,8 @@ use crate::base::{ConversationId, Feed, Index, Position};
 use crate::desk::{Body, Conversation, Placed};
 use crate::wire::{decode_conversation, decode_entry, encode_conversation, encode_entry};
 
-/// Writes the items that the database has not, and `applied` with them; they follow each other without
-/// a hole. It may have some: a commit whose last sync failed can turn out to be there.
+/// Writes the items that the database has not, and `applied` with them; they follow each other
+/// without a hole. It may have some: a commit whose last sync failed can turn out to be there.
 ///
 /// # Errors
 /// The disk fails, or a row that must be read is damaged.

@@ -1,5 +1,5 @@
-//! Attachments as files: `blobs/xx/<id>`, where `xx` are the last two digits of the id.
-//! Invariant: a file has its name only when it is whole and synced; what was not finished is removed.
+//! Attachments as files: `blobs/xx/<id>`, where `xx` are the last two digits of the id. Invariant:
+//! a file has its name only when it is whole and synced; what was not finished is removed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -1,5 +1,5 @@
-//! Looks a store over and repairs what can be repaired. `check` changes nothing: the database is opened
-//! through an overlay. Both need a store that no process uses.
+//! Looks a store over and repairs what can be repaired. `check` changes nothing: the database is
+//! opened through an overlay. Both need a store that no process uses.
 
 use std::sync::Arc;
 
@@ -69,7 +69,8 @@ pub fn check(options: &Options) -> Result<Checkup, Fault> {
     check_disk(&Folder::new(&options.dir), options.shape(), options.redb_cache_bytes)
 }
 
-/// Repairs what can be: a damaged journal is moved aside when what is whole of it is in the database.
+/// Repairs what can be: a damaged journal is moved aside when what is whole of it is in the
+/// database.
 ///
 /// # Errors
 /// As `check`, or the disk takes no writes.

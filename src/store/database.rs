@@ -1,5 +1,6 @@
 //! The redb file: opening, reopening after a failure, and a read-only way in when the disk takes no
-//! writes. redb closes a handle at its first I/O error, so the handle in use is replaced as a whole.
+//! writes. redb closes a handle at its first I/O error, so the handle in use is replaced as a
+//! whole.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,8 +31,8 @@ struct Handle {
 }
 
 impl Database {
-    /// Opens the file; `first` fills one that is made now. On a full or failing disk it is opened for
-    /// reading only.
+    /// Opens the file; `first` fills one that is made now. On a full or failing disk it is opened
+    /// for reading only.
     ///
     /// # Errors
     /// The file is damaged, cannot be made, or cannot be read.

@@ -102,8 +102,9 @@ impl Engine {
         Reader::new(Arc::clone(&self.shared))
     }
 
-    /// Makes these proposals durable with one sync and shows them to readers; the outcomes are in the
-    /// order of the positions. What does not fit in one batch is in the outcomes of a second one.
+    /// Makes these proposals durable with one sync and shows them to readers; the outcomes are in
+    /// the order of the positions. What does not fit in one batch is in the outcomes of a second
+    /// one.
     pub fn commit(&mut self, proposals: impl IntoIterator<Item = Proposal>) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut first = 0;

@@ -86,8 +86,8 @@ impl Options {
     }
 }
 
-/// Opens the store, recovers it and starts its threads. `sink` is called on the writer's thread with
-/// the outcomes of a batch, in the order of positions, after readers can see what was written.
+/// Opens the store, recovers it and starts its threads. `sink` is called on the writer's thread
+/// with the outcomes of a batch, in the order of positions, after readers can see what was written.
 ///
 /// # Errors
 /// The folder is in use, the disk fails, or something that was durable cannot be read.

@@ -1,5 +1,5 @@
-//! A file over a disk that takes no writes: what is written stays in memory, so that the database can
-//! be opened and read. Nothing of it is ever durable, and no transaction is committed on it.
+//! A file over a disk that takes no writes: what is written stays in memory, so that the database
+//! can be opened and read. Nothing of it is ever durable, and no transaction is committed on it.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -1,5 +1,5 @@
-//! Reads: the journal's tail first, then a snapshot of the database, so that nothing is missed between
-//! them. Invariant: a recalled body is never returned, wherever its recall is.
+//! Reads: the journal's tail first, then a snapshot of the database, so that nothing is missed
+//! between them. Invariant: a recalled body is never returned, wherever its recall is.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -99,8 +99,8 @@ impl Shared {
         self.tail().bytes() >= self.shape.segment_bytes / 2
     }
 
-    /// Moves the oldest items of the tail into the database, in one transaction; true when there are
-    /// more. After a failure the database is opened anew.
+    /// Moves the oldest items of the tail into the database, in one transaction; true when there
+    /// are more. After a failure the database is opened anew.
     ///
     /// # Errors
     /// The disk fails or is full, or the database is damaged.

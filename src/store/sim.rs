@@ -1,5 +1,5 @@
-//! A disk that fails on purpose: power cuts that lose, tear and reorder what was not synced, errors,
-//! full disks, a sync that lies. Everything follows from one seed.
+//! A disk that fails on purpose: power cuts that lose, tear and reorder what was not synced,
+//! errors, full disks, a sync that lies. Everything follows from one seed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -88,8 +88,8 @@ impl SimDisk {
         self.lock().faults = faults;
     }
 
-    /// The power goes at the `operations`-th write, sync or length change from now; everything fails
-    /// from then on, until `power_cut`.
+    /// The power goes at the `operations`-th write, sync or length change from now; everything
+    /// fails from then on, until `power_cut`.
     pub fn cut_after(&self, operations: u64) {
         self.lock().cut_after = Some(operations);
     }
@@ -187,8 +187,8 @@ impl SimFile {
         }
     }
 
-    /// Linux marks the pages clean: they may or may not be on the disk, and never will be. The file's
-    /// length is metadata, which outlives the error.
+    /// Linux marks the pages clean: they may or may not be on the disk, and never will be. The
+    /// file's length is metadata, which outlives the error.
     fn fail_sync(&mut self, chance: &mut Seeded) {
         self.durable.resize(self.live.len(), 0);
         self.pending.retain(|change| matches!(change, Change::Write { .. }));

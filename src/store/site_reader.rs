@@ -1,5 +1,5 @@
-//! A reader of the site feed with a durable place (delivery contract R12): webhooks, robots and mail
-//! take entries from here. What was taken and not confirmed comes again after a restart.
+//! A reader of the site feed with a durable place (delivery contract R12): webhooks, robots and
+//! mail take entries from here. What was taken and not confirmed comes again after a restart.
 
 use smallvec::smallvec;
 

@@ -99,7 +99,8 @@ pub struct FolderLock {
 }
 
 impl FolderLock {
-    /// `Ok(None)` when another process holds it. A read-only folder is locked by its own descriptor.
+    /// `Ok(None)` when another process holds it. A read-only folder is locked by its own
+    /// descriptor.
     ///
     /// # Errors
     /// The folder cannot be opened.

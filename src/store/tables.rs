@@ -1,5 +1,5 @@
-//! The database's tables and the bytes of their keys. Numbers in keys are big-endian, so that the order
-//! of the bytes is the order of the numbers.
+//! The database's tables and the bytes of their keys. Numbers in keys are big-endian, so that the
+//! order of the bytes is the order of the numbers.
 
 use redb::TableDefinition;
 use smallvec::SmallVec;

@@ -1,3 +1,4 @@
+//! One store without threads on a simulated disk: what readers see wherever an item is.
 #![allow(clippy::cast_possible_truncation, clippy::wildcard_enum_match_arm)] // small numbers
 
 use std::io::ErrorKind;
@@ -18,7 +19,7 @@ use crate::desk::{
 };
 use crate::wire::{decode_entry, encode_entry};
 
-const LAYOUT: Layout = Layout {
+pub(super) const LAYOUT: Layout = Layout {
     shape: Shape { segments: 3, segment_bytes: 16 * 1024 },
     cache_bytes: 1024 * 1024,
     chance: 77 << 64 | 5,
@@ -48,11 +49,11 @@ fn entry_item(c: Option<ConversationId>, key: u128, who: Who, body: Body, feeds:
     Item::Entry(NewEntry { bytes, entry: Arc::new(entry), feeds, body_hash: [key as u8; 16] })
 }
 
-fn text(c: u128, key: u128, words: &str) -> Item {
+pub(super) fn text(c: u128, key: u128, words: &str) -> Item {
     item(c, key, VISITOR, Body::Message(Content::Text(words.into())), &[])
 }
 
-fn opened(c: u128) -> Item {
+pub(super) fn opened(c: u128) -> Item {
     let body = Body::Opened {
         inbox: InboxId(1),
         team: TeamId(1),
@@ -69,7 +70,7 @@ fn recalled(c: u128, key: u128, target: u128, full: u64) -> Item {
     item(c, key, VISITOR, body, &[])
 }
 
-fn propose(ticket: u64, items: impl IntoIterator<Item = Item>) -> Proposal {
+pub(super) fn propose(ticket: u64, items: impl IntoIterator<Item = Item>) -> Proposal {
     Proposal { ticket, items: items.into_iter().collect() }
 }
 

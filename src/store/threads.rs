@@ -1,6 +1,6 @@
 //! The two threads of a store: the writer, who turns waiting proposals into one journal batch after
-//! the other, and the checkpointer, who moves the tail into the database. Both end by `close`, or when
-//! the last `Writer` is gone.
+//! the other, and the checkpointer, who moves the tail into the database. Both end by `close`, or
+//! when the last `Writer` is gone.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -106,8 +106,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Calls back from the writer's thread without a sync: proof that it runs. False when too much is
-    /// waiting before it.
+    /// Calls back from the writer's thread without a sync: proof that it runs. False when too much
+    /// is waiting before it.
     pub fn probe(&self, answer: Box<dyn FnOnce() + Send>) -> bool {
         let Some(queue) = &self.inner.queue else { return false };
         match queue.try_send(Message::Probe(answer)) {
@@ -283,5 +283,122 @@ impl Checkpointer {
         let took = self.clock.tick().since(now);
         self.shared.counts.checkpoint_ms.store(took, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::sync::mpsc::channel;
+    use std::time::Instant;
+
+    use super::super::Reader;
+    use super::super::sim::{Faults, SimDisk};
+    use super::super::tests::{LAYOUT, opened, propose, text};
+    use super::*;
+    use crate::base::{ConversationId, Feed, Index, Wall, code};
+
+    struct Real(Instant);
+
+    impl Clock for Real {
+        fn tick(&self) -> Tick {
+            Tick(u64::try_from(self.0.elapsed().as_millis()).unwrap())
+        }
+
+        fn wall(&self) -> Wall {
+            Wall::default()
+        }
+    }
+
+    #[allow(clippy::disallowed_methods)] // the threads wait in real time
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn start(disk: &SimDisk) -> (Writer, Reader, Receiver<Outcome>) {
+        let (done, outcomes) = channel();
+        let sink = Box::new(move |batch: Vec<Outcome>| {
+            batch.into_iter().for_each(|outcome| done.send(outcome).unwrap());
+        });
+        let engine = Engine::open(Arc::new(disk.clone()), LAYOUT).unwrap();
+        let reader = engine.reader();
+        let writer = Writer::start(engine, None, Arc::new(Real(now())), 0, sink).unwrap();
+        (writer, reader, outcomes)
+    }
+
+    fn append(writer: &Writer, key: u64) {
+        while writer.append(propose(key, [text(7, key.into(), "a text")])).is_err() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn what_arrives_during_a_sync_shares_the_next_one() {
+        let (writer, reader, outcomes) = start(&SimDisk::new(1));
+        let (hold, held) = channel::<()>();
+        writer.probe(Box::new(move || drop(held.recv())));
+        for key in 1..=40 {
+            append(&writer, key);
+        }
+        drop(hold);
+        let tickets: Vec<u64> = outcomes.iter().take(40).map(|outcome| outcome.ticket).collect();
+        assert_eq!(tickets, (1..=40).collect::<Vec<_>>());
+        let stats = reader.stats();
+        assert_eq!(stats.committed_items, 40);
+        assert!(stats.commits <= 3, "{} commits", stats.commits);
+    }
+
+    #[test]
+    fn a_close_writes_what_waits_and_empties_the_journal() {
+        let disk = SimDisk::new(1);
+        let (writer, reader, outcomes) = start(&disk);
+        for key in 1..=100 {
+            append(&writer, key);
+        }
+        writer.close();
+        assert_eq!(outcomes.iter().take(100).filter(|outcome| outcome.result.is_ok()).count(), 100);
+        let stats = reader.stats();
+        assert_eq!((stats.durable, stats.tail_items), (stats.applied, 0));
+        assert_eq!(writer.append(propose(1, [opened(9)])).unwrap_err().code, code::BUSY);
+        assert!(!writer.probe(Box::new(|| {})));
+    }
+
+    #[test]
+    fn a_failing_disk_refuses_and_heals_by_itself_within_ten_seconds() {
+        let disk = SimDisk::new(1);
+        let (writer, reader, outcomes) = start(&disk);
+        append(&writer, 1);
+        assert!(outcomes.recv().unwrap().result.is_ok());
+        disk.set_faults(Faults { write: Some(ErrorKind::StorageFull), ..Faults::default() });
+        append(&writer, 2);
+        let refusal = outcomes.recv().unwrap().result.unwrap_err();
+        assert_eq!(refusal.code, code::READ_ONLY);
+        let refused = writer.append(propose(3, [text(7, 3, "refused at once")]));
+        assert_eq!(refused.unwrap_err().code, code::READ_ONLY);
+        assert_eq!(reader.head(Feed::Full(ConversationId(7))).unwrap(), Index(1));
+        disk.set_faults(Faults::default());
+        let gone = now();
+        append(&writer, 4);
+        assert!(outcomes.recv().unwrap().result.is_ok());
+        assert!(gone.elapsed() < Duration::from_secs(10), "{:?}", gone.elapsed());
+        assert_eq!(reader.head(Feed::Full(ConversationId(7))).unwrap(), Index(2));
+    }
+
+    #[test]
+    fn a_ring_smaller_than_the_load_never_stops_for_long() {
+        let (writer, reader, outcomes) = start(&SimDisk::new(1));
+        for key in 1..=1_000 {
+            append(&writer, key);
+        }
+        writer.close();
+        let mut kept = 0;
+        for outcome in outcomes.try_iter() {
+            match outcome.result {
+                Ok(_) => kept += 1,
+                Err(refusal) => assert_eq!(refusal.code, code::BUSY),
+            }
+        }
+        assert_eq!(reader.head(Feed::Site).unwrap(), Index(kept));
+        assert!(reader.stats().checkpoints > 1);
     }
 }

@@ -1,5 +1,5 @@
-//! Where entries get their order, sans I/O: positions and feed indices in batch order, records for the
-//! journal. Invariant: positions and indices have no hole; a batch that failed leaves no trace.
+//! Where entries get their order, sans I/O: positions and feed indices in batch order, records for
+//! the journal. Invariant: positions and indices have no hole; a batch that failed leaves no trace.
 
 use std::collections::HashMap;
 use std::sync::Arc;

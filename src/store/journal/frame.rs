@@ -1,8 +1,8 @@
 //! One frame of the journal: a header and a body that become durable together.
 //!
-//! `length u32 | items u32 | generation u64 | position u64 | batch u64 | previous u64 | checksum u64`,
-//! little-endian, then the body and zeros up to the next multiple of 16. The checksum (XXH3, 64 bits)
-//! covers the header before it, the previous frame's checksum among it, and the body.
+//! `length u32 | items u32 | generation u64 | position u64 | batch u64 | previous u64 | checksum
+//! u64`, little-endian, then the body and zeros up to the next multiple of 16. The checksum (XXH3,
+//! 64 bits) covers the header before it, the previous frame's checksum among it, and the body.
 
 use xxhash_rust::xxh3::Xxh3Default;
 

@@ -1,8 +1,8 @@
 //! The durable edge: a ring of preallocated, recycled segments in one file.
 //!
-//! One write and one sync make a batch durable. After a failed sync the segment is fenced: nothing of
-//! it is trusted or synced again, and a new one begins with a higher generation behind the last durable
-//! position. A segment is recycled only when everything durable in it is in the database.
+//! One write and one sync make a batch durable. After a failed sync the segment is fenced: nothing
+//! of it is trusted or synced again, and a new one begins with a higher generation behind the last
+//! durable position. A segment is recycled only when everything durable in it is in the database.
 
 use std::sync::Arc;
 
@@ -90,9 +90,9 @@ struct Active {
 }
 
 impl Journal {
-    /// Takes over a journal as `scan` found it. Writes nothing: `probe` or the first commit begins a
-    /// segment.
-    /// Half of a generation comes from `seed`, so that nobody can put a frame into a message.
+    /// Takes over a journal as `scan` found it. Writes nothing: `probe` or the first commit begins
+    /// a segment. Half of a generation comes from `seed`, so that nobody can put a frame into a
+    /// message.
     #[must_use]
     pub fn resume(
         file: Arc<dyn Storage>,
@@ -163,8 +163,8 @@ impl Journal {
         self.frames.clear();
     }
 
-    /// Writes and syncs the staged batch. When it fails nothing of the batch is durable, the segment is
-    /// fenced and the batch forgotten.
+    /// Writes and syncs the staged batch. When it fails nothing of the batch is durable, the
+    /// segment is fenced and the batch forgotten.
     ///
     /// # Errors
     /// `Full`: no segment is free. `Disk`: a write or sync failed.

@@ -1,7 +1,8 @@
-//! What a journal file holds: which frames are whole, where the tail is torn, whether it is damaged.
+//! What a journal file holds: which frames are whole, where the tail is torn, whether it is
+//! damaged.
 //!
-//! Only the last batch of the last generation may be torn. A frame that cannot be read although a later
-//! batch was begun was durable once: that is damage, and nothing is decided here.
+//! Only the last batch of the last generation may be torn. A frame that cannot be read although a
+//! later batch was begun was durable once: that is damage, and nothing is decided here.
 
 use bytes::Bytes;
 
@@ -190,8 +191,8 @@ fn later_batch(
     })
 }
 
-/// A segment without a readable header that holds frames newer than everything found: its header was
-/// durable before they were.
+/// A segment without a readable header that holds frames newer than everything found: its header
+/// was durable before they were.
 fn lost_header(
     file: &dyn Storage,
     shape: Shape,

@@ -1,5 +1,5 @@
-//! The header of one journal segment, alone in its first sector. It is synced before any frame of its
-//! generation is written, so a generation names one run of frames for ever.
+//! The header of one journal segment, alone in its first sector. It is synced before any frame of
+//! its generation is written, so a generation names one run of frames for ever.
 
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -1,3 +1,4 @@
+//! The journal on a simulated disk: what is found, what is torn, what is damage.
 #![allow(clippy::cast_possible_truncation)] // small numbers
 
 use bytes::Bytes;
