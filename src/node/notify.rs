@@ -71,9 +71,9 @@ impl Notifier {
         self.say(&format!("STOPPING=1\nSTATUS={status}"));
     }
 
-    /// Feeds the watchdog as long as there is progress; ends when nobody asked for it.
+    /// Feeds the watchdog as long as there is progress; never ends.
     pub async fn watch(&self, pulse: Pulse) {
-        let Some(watchdog) = self.watchdog else { return };
+        let Some(watchdog) = self.watchdog else { return std::future::pending().await };
         // Two chances a period: one slow disk sync must not stop the service.
         let period = watchdog / 2;
         let mut seen = None;
