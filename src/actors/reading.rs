@@ -12,7 +12,7 @@ use crate::base::{AgentId, ConversationId, Feed, Index, TeamId, code};
 use crate::desk::{AgentRow, Conversation, Refusal, Role, State};
 use crate::hub::{Outbox, Taken};
 use crate::session::{Input, Peer};
-use crate::store::{Fault, ListQuery, Paged, Reader, Scope};
+use crate::store::{self, Fault, ListQuery, Paged, Reader, Scope};
 use crate::wire;
 
 /// Entries of a feed in order, each an encoded `ServerFrame` with its delivery.
@@ -41,6 +41,15 @@ impl Desk {
         let read = move |reader: &Reader| reader.page(feed, after, PAGE_ENTRIES, PAGE_BYTES);
         let page = self.0.reads.run(read).await?;
         Ok(Page { entries: frames(feed, &page.entries), head: page.head })
+    }
+
+    /// The site's feed for the operator of the machine, who owns its files anyway.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn log(&self, after: Index) -> Result<store::Page, Refusal> {
+        let read = move |reader: &Reader| reader.page(Feed::Site, after, PAGE_ENTRIES, PAGE_BYTES);
+        self.0.reads.run(read).await
     }
 
     /// Entries before an index, oldest first, at most a page: scrolling back.

@@ -11,9 +11,16 @@ use clap::{Args, Parser, Subcommand};
 use crate::base::Language;
 use crate::config::{self, Inputs, Loaded};
 
+mod agent;
+mod cert;
+mod completions;
 mod config_command;
+mod doctor;
+mod operate;
 mod report;
 mod serve;
+mod setup;
+mod store;
 #[cfg(feature = "test-peer")]
 mod ws_echo;
 
@@ -31,8 +38,20 @@ struct Posthouse {
 enum Command {
     /// Run the desk.
     Serve(serve::Serve),
+    /// Claim the site from the command line.
+    Setup(setup::Setup),
+    /// People who answer.
+    Agent(agent::AgentCommand),
+    /// The data folder.
+    Store(store::StoreCommand),
+    /// The certificate.
+    Cert(cert::CertCommand),
+    /// Run every check and say what to do.
+    Doctor(doctor::Doctor),
     /// Check and show the configuration.
     Config(config_command::ConfigCommand),
+    /// Print completions for a shell.
+    Completions(completions::Completions),
     /// Echo WebSocket messages: the peer of conformance tests.
     #[cfg(feature = "test-peer")]
     WsEcho(ws_echo::WsEcho),
@@ -109,7 +128,13 @@ impl Command {
     fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
         match self {
             Self::Serve(command) => command.run(language),
+            Self::Setup(command) => command.run(out, language),
+            Self::Agent(command) => command.run(out),
+            Self::Store(command) => command.run(out),
+            Self::Cert(command) => command.run(out, language),
+            Self::Doctor(command) => command.run(out, language),
             Self::Config(command) => command.run(out, language),
+            Self::Completions(command) => command.run(out),
             #[cfg(feature = "test-peer")]
             Self::WsEcho(command) => command.run(out),
         }

@@ -84,15 +84,7 @@ fn collect(prefix: &str, schema: &Value, default: &Value, found: &mut Vec<Settin
 }
 
 /// Settings that apply at once when the process is told to reload; all others at the next start.
-const RELOADED: &[&str] = &[
-    "tls.certificate",
-    "tls.key",
-    "trusted_proxies",
-    "endpoints",
-    "limits.attachment_mib",
-    "metrics.token_file",
-    "log.level",
-];
+const RELOADED: &[&str] = &["tls.certificate", "tls.key", "log.level"];
 
 /// What differs from `old` to `new`.
 #[must_use]

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use posthouse_crypto::authority::Authority;
-use posthouse_crypto::certificate::Identity;
+use posthouse_crypto::certificate::{Facts, Identity, facts_of_pem};
 
 use super::Fault;
 use crate::base::Wall;
@@ -29,7 +29,7 @@ pub fn authority_path(data: &Path) -> PathBuf {
     data.join("tls/ca.pem")
 }
 
-/// Reads the configured certificate, or makes what is missing in the data folder: the authority once,
+/// Reads the configured certificate, or the imported one, or makes what is missing in the data folder: the authority once,
 /// the site's own certificate when there is none, it is due, or its names changed.
 ///
 /// # Errors
@@ -41,9 +41,15 @@ pub fn certificates(config: &Config, now: Wall) -> Result<Certificates, Fault> {
             .map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
         return Ok(Certificates { identity, authority_pem: None });
     }
+    let (chain, key) = imported(&config.data);
+    if chain.exists() && key.exists() {
+        let identity = Identity::read(&read(&chain)?, &read(&key)?)
+            .map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+        return Ok(Certificates { identity, authority_pem: None });
+    }
     let authority = authority(&config.data)?;
     let names = names(config);
-    let (chain, key) = (config.data.join("tls/site.pem"), config.data.join("tls/site.key"));
+    let (chain, key) = issued(&config.data);
     let kept = if chain.exists() && key.exists() {
         Identity::read(&read(&chain)?, &read(&key)?).ok()
     } else {
@@ -62,6 +68,70 @@ pub fn certificates(config: &Config, now: Wall) -> Result<Certificates, Fault> {
         }
     };
     Ok(Certificates { identity, authority_pem: Some(authority.certificate_pem().to_owned()) })
+}
+
+/// What the listeners present, or will: facts of the certificate on disk, and whether the site's own
+/// authority issued it. `None` before the first start.
+///
+/// # Errors
+/// A file that cannot be read, or is no certificate.
+pub fn present(config: &Config) -> Result<Option<(Facts, bool)>, Fault> {
+    let imported = imported(&config.data).0;
+    let (chain, own) = match &config.tls.certificate {
+        Some(chain) => (chain.clone(), false),
+        None if imported.exists() => (imported, false),
+        None => (issued(&config.data).0, true),
+    };
+    if !chain.exists() {
+        return Ok(None);
+    }
+    let facts =
+        facts_of_pem(&read(&chain)?).map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+    Ok(Some((facts, own)))
+}
+
+/// Issues another certificate from the site's own authority; a running process takes it at a reload.
+///
+/// # Errors
+/// The certificate in use is not the own authority's; a file cannot be written.
+pub fn renew(config: &Config, now: Wall) -> Result<(), Fault> {
+    if config.tls.certificate.is_some() || imported(&config.data).0.exists() {
+        return Err(Fault::new(code::CLI_NOT_OWN_CERTIFICATE, config.data.display()));
+    }
+    let fresh = authority(&config.data)?
+        .issue(&names(config), now.ms / 1000)
+        .map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+    let (chain, key) = issued(&config.data);
+    write(&key, fresh.key_pem(), 0o600)?;
+    write(&chain, fresh.chain_pem(), 0o644)
+}
+
+/// Takes a certificate and its key into the data folder, after every check.
+///
+/// # Errors
+/// They do not fit each other or are not valid now; settings name another certificate.
+pub fn import(config: &Config, chain: &Path, key: &Path, now: Wall) -> Result<(), Fault> {
+    if let Some(named) = &config.tls.certificate {
+        return Err(Fault::new(code::CONFIG_CONFLICT, named.display()));
+    }
+    let now_s = now.trusted.then_some(now.ms / 1000);
+    let identity = Identity::import(&read(chain)?, &read(key)?, now_s)
+        .map_err(|flaw| Fault::new(crate::net::code_of(&flaw), flaw))?;
+    let folder = config.data.join("tls");
+    fs::create_dir_all(&folder).map_err(|error| Fault::file(&folder, &error))?;
+    let (chain, key) = imported(&config.data);
+    write(&key, identity.key_pem(), 0o600)?;
+    write(&chain, identity.chain_pem(), 0o644)
+}
+
+/// Chain and key of an imported certificate.
+fn imported(data: &Path) -> (PathBuf, PathBuf) {
+    (data.join("tls/imported.pem"), data.join("tls/imported.key"))
+}
+
+/// Chain and key that the own authority issued.
+fn issued(data: &Path) -> (PathBuf, PathBuf) {
+    (data.join("tls/site.pem"), data.join("tls/site.key"))
 }
 
 fn authority(data: &Path) -> Result<Authority, Fault> {

@@ -2,15 +2,20 @@
 
 pub mod banner;
 pub mod clock;
+pub mod control;
 mod house;
 pub mod identity;
 pub mod logs;
 pub mod notify;
+mod offline;
+pub mod operator;
+pub mod probe;
 mod serve;
 
 use std::path::Path;
 
 pub use house::{House, build, runtime};
+pub use offline::{OperateFault, operate, probe_offline};
 
 use crate::base::Language;
 use crate::base::code::{self, Code};

@@ -1,21 +1,28 @@
 //! `serve`: the desk with its listeners, from READY to STOPPING.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use posthouse_crypto::tls::{Presented, TlsOptions, server_config};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
 
 use super::identity::{self, Certificates};
 use super::logs::Logs;
 use super::notify::{Notifier, Pulse};
-use super::{Fault, House, Start, banner, build};
-use crate::base::limits::{DRAIN_PATIENCE_MS, RESTART_MS};
+use super::operator::{Operator, Reloaded};
+use super::probe::{self, Live};
+use super::{Fault, House, Start, banner, build, control};
+use crate::base::limits::{DRAIN_PATIENCE_MS, JOURNAL_SEGMENTS, RESTART_MS};
 use crate::base::{Language, Private, code};
 use crate::config::{self, Config};
+use crate::health;
 use crate::http;
 use crate::net::{self, Door, NetFault, Server};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs the desk until a signal ends it.
 pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
@@ -51,15 +58,17 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     notifier.ready(urls.first().map_or("ready", String::as_str));
     tracing::info!(listen = %bound, descriptors, "ready");
 
-    let watched = async {
-        notifier.watch(pulse(&house, bound)).await;
-        // Nobody asked for signs of life.
-        std::future::pending::<()>().await;
-    };
+    let (asks, asked) = mpsc::channel(1);
+    let operator = operator(&config, &house, &certificates, urls, bound, asks);
+    let control = control::path(&config.data);
+    let reloading = || reload(&inputs, &mut config, &logs, &presented, &house);
     tokio::select! {
-        () = watched => {}
-        reason = signals(|| reload(&inputs, &mut config, &logs, &presented, &house)) => reason?,
+        () = notifier.watch(pulse(&house, bound)) => {}
+        () = attend(&control, operator) => {}
+        reason = signals(asked, reloading) => reason?,
     }
+    // A command that comes now finds nobody and waits for the folder's lock.
+    drop(std::fs::remove_file(&control));
     notifier.stopping("draining");
     tracing::info!("draining");
     let drained = server.drain(Duration::from_millis(DRAIN_PATIENCE_MS));
@@ -68,8 +77,19 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Returns at SIGTERM or SIGINT; each SIGHUP reads the configuration again.
-async fn signals(mut reload: impl FnMut()) -> Result<(), Fault> {
+/// Serves the control socket. Without it the desk runs all the same, and says so.
+async fn attend(path: &Path, operator: Operator) {
+    let ended = control::listen(path, operator).await;
+    tracing::error!(?ended, path = %path.display(), "no control socket");
+    std::future::pending::<()>().await;
+}
+
+/// Returns at SIGTERM or SIGINT; each SIGHUP, and each operator who asks, reads the configuration
+/// again. Once a day it is read without being asked, so that a certificate that is due is renewed.
+async fn signals(
+    mut asked: mpsc::Receiver<oneshot::Sender<Reloaded>>,
+    mut reload: impl FnMut() -> Reloaded,
+) -> Result<(), Fault> {
     let system = |error| Fault::new(code::CLI_SYSTEM, error);
     let mut term = signal(SignalKind::terminate()).map_err(system)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
@@ -78,7 +98,10 @@ async fn signals(mut reload: impl FnMut()) -> Result<(), Fault> {
         tokio::select! {
             _ = term.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => reload(),
+            _ = hangup.recv() => drop(reload()),
+            () = tokio::time::sleep(DAY) => drop(reload()),
+            // The command may have gone away.
+            Some(answer) = asked.recv() => drop(answer.send(reload())),
         }
     }
 }
@@ -90,17 +113,13 @@ fn reload(
     logs: &Logs,
     presented: &Presented,
     house: &House,
-) {
-    let reloaded = match config::reload(inputs, in_force) {
-        Ok(reloaded) => reloaded,
-        Err(problems) => {
-            for problem in problems {
-                let [what, ..] = problem.lines(Language::En);
-                tracing::error!(what, "configuration kept");
-            }
-            return;
+) -> Reloaded {
+    let reloaded = config::reload(inputs, in_force).inspect_err(|problems| {
+        for problem in problems {
+            let [what, ..] = problem.lines(Language::En);
+            tracing::error!(what, "configuration kept");
         }
-    };
+    })?;
     for change in &reloaded.changes {
         tracing::info!(key = %change.key, restart = change.needs_restart, "setting changed");
     }
@@ -111,6 +130,44 @@ fn reload(
         Err(fault) => tracing::error!(code = fault.code.0, %fault, "certificate kept"),
     }
     *in_force = config;
+    Ok(reloaded.changes)
+}
+
+/// What the operator of the machine may ask of this process.
+fn operator(
+    config: &Config,
+    house: &House,
+    certificates: &Certificates,
+    urls: Vec<String>,
+    bound: SocketAddr,
+    reload: mpsc::Sender<oneshot::Sender<Reloaded>>,
+) -> Operator {
+    let own = certificates.authority_pem.is_some();
+    let (desk, clock, config) = (house.desk.clone(), Arc::clone(&house.clock), config.clone());
+    let ring_bytes = config.store.journal_segment_bytes() * u64::from(JOURNAL_SEGMENTS);
+    let authority = own.then(|| identity::authority_path(&config.data));
+    let probe = move || {
+        let stats = desk.stats();
+        let store = health::Store {
+            read_only: desk.standing().read_only,
+            journal_used_bytes: stats.tail_bytes,
+            journal_size_bytes: ring_bytes,
+        };
+        let up_ms = clock.tick().0;
+        let live = Live { up_ms, claimed: desk.claimed(), store: Some(store) };
+        let present = identity::present(&config).ok().flatten();
+        let certificate = present.as_ref().map(|(facts, own)| (facts, *own));
+        probe::gather(&config, clock.wall(), certificate, Some(live))
+    };
+    let listeners = vec![bound];
+    Operator {
+        desk: house.desk.clone(),
+        urls,
+        authority,
+        probe: Arc::new(probe),
+        listeners,
+        reload,
+    }
 }
 
 fn settings(config: &Config, certificates: &Certificates) -> Result<http::Settings, Fault> {

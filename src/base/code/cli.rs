@@ -38,4 +38,10 @@ crate::base::code::codes! {
         remedy: "Look at its log, `journalctl -u posthouse`, and try again.",
             "请查看日志 journalctl -u posthouse 后重试。";
     }
+    6007 CLI_NOT_OWN_CERTIFICATE Fault {
+        what: "The certificate in use is not of the site's own authority.", "当前证书不是由站点自己的 CA 签发。";
+        why: "Only the authority that issued a certificate can renew it.", "证书只能由其签发机构续期。";
+        remedy: "Get a new one from its issuer, then `posthouse cert import`.",
+            "请向签发机构申请新证书，然后执行 posthouse cert import。";
+    }
 }

@@ -1,0 +1,245 @@
+//! What the operator of the machine may ask of a site: the same answers whether the request came by
+//! the control socket or the command opened the data folder itself.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::control::{Line, Request};
+use super::notify;
+use crate::actors::{Claim, Desk};
+use crate::base::code::{self, Code};
+use crate::base::{Index, Private, TeamId};
+use crate::config::{Change, Problem};
+use crate::desk::{NewAgent, Refusal, Role, SiteCommand};
+use crate::health::{self, Listener, Probe};
+
+/// What a reload changed, or why it was not taken.
+pub type Reloaded = Result<Vec<Change>, Vec<Problem>>;
+
+/// A site as its operator sees it.
+#[derive(Clone)]
+pub struct Operator {
+    pub desk: Desk,
+    /// Addresses people reach the site by.
+    pub urls: Vec<String>,
+    /// The certificate of the site's own authority.
+    pub authority: Option<PathBuf>,
+    pub probe: Arc<dyn Fn() -> Probe + Send + Sync>,
+    /// Our own listeners, which must answer.
+    pub listeners: Vec<SocketAddr>,
+    /// Asks the owner of the configuration to take it again; nobody listens without a server.
+    pub reload: mpsc::Sender<oneshot::Sender<Reloaded>>,
+}
+
+/// A listener on this machine answers at once, or something is wrong.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Why a request was not answered with `Done`.
+struct No {
+    code: Code,
+    about: String,
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        Self { code: refusal.code, about: String::new() }
+    }
+}
+
+impl Operator {
+    /// Answers one request: rows on the way, the last line as the result.
+    pub async fn answer(&self, request: Request, rows: &mpsc::Sender<Line>) -> Line {
+        let answered = match request {
+            Request::Setup { owner, password, site, language } => {
+                self.setup(owner, password, site, language).await
+            }
+            Request::AgentAdd { login, name, role, teams, password } => {
+                self.add_agent(login, name, &role, &teams, password).await
+            }
+            Request::AgentList => self.list_agents(rows).await,
+            Request::AgentResetPassword { login, password } => {
+                self.reset_password(&login, password).await
+            }
+            Request::Dump => self.dump(rows).await,
+            Request::Doctor => self.doctor(rows).await,
+            Request::Reload => self.reload(rows).await,
+        };
+        match answered {
+            Ok(done) => Line::Done(done),
+            Err(No { code, about }) => Line::Refused { code: code.0, about },
+        }
+    }
+
+    async fn setup(
+        &self,
+        owner: String,
+        password: String,
+        site: String,
+        language: String,
+    ) -> Result<Value, No> {
+        if self.desk.claimed() {
+            return Err(No { code: code::CLI_CLAIMED, about: self.desk.site().row.name.clone() });
+        }
+        let name = Private(owner.clone());
+        let zh = language.starts_with("zh");
+        let claim = Claim {
+            login: owner,
+            name,
+            password: Private(password),
+            team: if zh { "客服" } else { "Support" }.to_owned(),
+            inbox: site.clone(),
+            site,
+            language,
+        };
+        let claimed = self.desk.claim_as_operator(claim).await?;
+        Ok(json!({
+            "urls": self.urls,
+            "url": self.urls.first(),
+            "inbox": claimed.inbox_key,
+            "authority": self.authority,
+            "agent": claimed.agent.0,
+        }))
+    }
+
+    async fn add_agent(
+        &self,
+        login: String,
+        name: String,
+        role: &str,
+        teams: &[u32],
+        password: String,
+    ) -> Result<Value, No> {
+        let role = match role {
+            "owner" => Role::Owner,
+            "supervisor" => Role::Supervisor,
+            "agent" => Role::Agent,
+            other => return Err(No { code: code::BAD_VALUE, about: other.to_owned() }),
+        };
+        let name = if name.is_empty() { login.clone() } else { name };
+        // Somebody without a team would be given nothing: all teams unless some are named.
+        let teams = if teams.is_empty() {
+            self.desk.site().teams.keys().copied().collect()
+        } else {
+            teams.iter().copied().map(TeamId).collect()
+        };
+        let new = NewAgent { login, name, role, capacity: 0, teams };
+        let command = SiteCommand::AddAgent(new);
+        let id = self.desk.administer_as_operator(command, Some(&Private(password))).await?;
+        Ok(json!({ "agent": id }))
+    }
+
+    async fn list_agents(&self, rows: &mpsc::Sender<Line>) -> Result<Value, No> {
+        let site = self.desk.site();
+        for agent in site.agents.values() {
+            let row = json!({
+                "id": agent.id.0,
+                "login": agent.login,
+                "name": &*agent.name,
+                "role": role_word(agent.role),
+                "teams": agent.teams.iter().map(|team| team.0).collect::<Vec<_>>(),
+                "capacity": agent.capacity,
+                "disabled": agent.disabled,
+            });
+            send(rows, row).await?;
+        }
+        Ok(json!({ "agents": site.agents.len() }))
+    }
+
+    async fn reset_password(&self, login: &str, password: String) -> Result<Value, No> {
+        let found = self.desk.site().agent_by_login(login).map(|row| row.id);
+        let agent = found.ok_or(No { code: code::NO_AGENT, about: login.to_owned() })?;
+        self.desk.replace_password(agent, &Private(password)).await?;
+        Ok(json!({ "agent": agent.0 }))
+    }
+
+    /// The site's feed from its beginning to where it was when asked.
+    async fn dump(&self, rows: &mpsc::Sender<Line>) -> Result<Value, No> {
+        let mut page = self.desk.log(Index(0)).await?;
+        let head = page.head;
+        let mut last = Index(0);
+        while last < head {
+            if last.0 > 0 {
+                page = self.desk.log(last).await?;
+            }
+            for entry in std::mem::take(&mut page.entries) {
+                last = entry.index;
+                let text = STANDARD.encode(&entry.bytes);
+                send(rows, json!({ "index": entry.index.0, "entry": text })).await?;
+            }
+        }
+        Ok(json!({ "entries": head.0 }))
+    }
+
+    async fn doctor(&self, rows: &mpsc::Sender<Line>) -> Result<Value, No> {
+        let mut probe = (self.probe)();
+        for address in &self.listeners {
+            let answer = tokio::time::timeout(ANSWER, notify::listener_answers(*address)).await;
+            let answers = answer.is_ok_and(|answer| answer.is_ok());
+            probe.listeners.push(Listener { address: address.to_string(), answers });
+        }
+        let issues = health::run(&probe);
+        for (check, issue) in &issues {
+            send(rows, issue_row(check, issue)).await?;
+        }
+        Ok(json!({ "issues": issues.len() }))
+    }
+
+    async fn reload(&self, rows: &mpsc::Sender<Line>) -> Result<Value, No> {
+        let (answer, answered) = oneshot::channel();
+        self.reload.send(answer).await.map_err(|_| gone())?;
+        let reloaded = answered.await.map_err(|_| gone())?;
+        let changes = reloaded.map_err(|problems| {
+            let about = problems.first().map(|problem| {
+                let [what, ..] = problem.lines(crate::base::Language::En);
+                what
+            });
+            No { code: code::CONFIG_KEPT, about: about.unwrap_or_default() }
+        })?;
+        for change in &changes {
+            let row = json!({
+                "key": change.key,
+                "old": change.old,
+                "new": change.new,
+                "needs_restart": change.needs_restart,
+            });
+            send(rows, row).await?;
+        }
+        Ok(json!({ "changes": changes.len() }))
+    }
+}
+
+/// An issue as commands print it.
+#[must_use]
+pub fn issue_row(check: &health::Check, issue: &health::Issue) -> Value {
+    json!({
+        "check": check.id,
+        "code": issue.code.0,
+        "name": issue.code.name(),
+        "fault": issue.is_fault(),
+        "about": issue.about,
+    })
+}
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Agent => "agent",
+        Role::Supervisor => "supervisor",
+        Role::Owner => "owner",
+    }
+}
+
+/// The command went away: nobody reads the code.
+fn gone() -> No {
+    No { code: code::CLI_NO_ANSWER, about: String::new() }
+}
+
+async fn send(rows: &mpsc::Sender<Line>, row: Value) -> Result<(), No> {
+    rows.send(Line::Row(row)).await.map_err(|_| gone())
+}
