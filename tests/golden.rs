@@ -1,5 +1,5 @@
-//! Compatibility outlives speed: bytes that were committed once keep decoding to the same words, the schema
-//! only grows, and hostile bytes are refused with a code.
+//! Compatibility outlives speed: bytes that were committed once keep decoding to the same words,
+//! the schema only grows, and hostile bytes are refused with a code.
 //! `POSTHOUSE_UPDATE=1 cargo test --test golden` adds what is new; it never changes what is there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,8 +1,8 @@
-//! The simulator: the very code that ships (desk, session, shard, store) on a simulated disk, clock and
-//! network, with clients that keep the contract. One seed is one run, and replays it.
+//! The simulator: the very code that ships (desk, session, shard, store) on a simulated disk, clock
+//! and network, with clients that keep the contract. One seed is one run, and replays it.
 //!
-//! `POSTHOUSE_SEED=7 cargo test --test simulator one_seed` replays seed 7; `POSTHOUSE_SEEDS` sets how many
-//! are run, `POSTHOUSE_FIRST_SEED` where they begin.
+//! `POSTHOUSE_SEED=7 cargo test --test simulator one_seed` replays seed 7; `POSTHOUSE_SEEDS` sets
+//! how many are run, `POSTHOUSE_FIRST_SEED` where they begin.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout, clippy::wildcard_enum_match_arm, clippy::disallowed_methods)]
 
@@ -75,7 +75,8 @@ fn nothing_acknowledged_is_lost_and_everybody_sees_one_order() {
     println!("{count} seeds: {report:?}");
     if let Some((seed, text)) = found {
         panic!(
-            "seed {seed}: {text}\nreplay: POSTHOUSE_SEED={seed} cargo test --test simulator one_seed"
+            "seed {seed}: {text}\n\
+             replay: POSTHOUSE_SEED={seed} cargo test --test simulator one_seed"
         );
     }
     // A simulation in which nothing happens proves nothing.

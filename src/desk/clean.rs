@@ -1,5 +1,5 @@
-//! Text from outside, made fit to store: lengths checked, control characters taken out. Nothing here
-//! knows HTML: text stays text, and whoever shows it must not interpret it.
+//! Text from outside, made fit to store: lengths checked, control characters taken out. Nothing
+//! here knows HTML: text stays text, and whoever shows it must not interpret it.
 
 use super::command::Refusal;
 use super::entry::Profile;

@@ -63,8 +63,8 @@ pub struct Opening {
     pub profile: Profile,
 }
 
-/// A command as it reaches `decide`; `Site::request` makes it. What the look-up refused is kept, because
-/// a retry of what was accepted once is acknowledged even if its target is gone by now.
+/// A command as it reaches `decide`; `Site::request` makes it. What the look-up refused is kept,
+/// because a retry of what was accepted once is acknowledged even if its target is gone by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub key: MessageKey,
@@ -122,8 +122,8 @@ pub struct Placed<'a> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// All in one journal batch. Exactly one entry carries the request's key: the ack names its index
-    /// in the sender's feed. The others follow from it and have no key (`MessageKey(0)`).
+    /// All in one journal batch. Exactly one entry carries the request's key: the ack names its
+    /// index in the sender's feed. The others follow from it and have no key (`MessageKey(0)`).
     Append(Vec<Draft>),
     /// It was done before: the original ack.
     Already { index: Index, at: Wall },

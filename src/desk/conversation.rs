@@ -1,5 +1,5 @@
-//! A conversation as the entries of its log made it. `apply` is total: the same entries make the same
-//! conversation on every machine, so a row plus the entries after it equals a fresh row.
+//! A conversation as the entries of its log made it. `apply` is total: the same entries make the
+//! same conversation on every machine, so a row plus the entries after it equals a fresh row.
 
 use super::command::Placed;
 use super::entry::{Body, Content, Entry, Profile, QueueReason, Target, Who};
@@ -98,7 +98,8 @@ impl Conversation {
             Body::Message(content) => {
                 self.message(entry.author.who, preview(content), at_ms);
             }
-            // A message whose body is gone was said all the same; a note was not said to the visitor.
+            // A message whose body is gone was said all the same; a note was not said to the
+            // visitor.
             Body::Tombstone(_) if is_public => {
                 self.message(entry.author.who, Private::default(), at_ms);
             }

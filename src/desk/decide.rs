@@ -19,8 +19,8 @@ fn refuse<T>(code: Code) -> Result<T, Refusal> {
 }
 
 impl Conversation {
-    /// Decides on `request`. `prior` is what the store knows of (conversation, sender, key), needed when
-    /// `may_know(key)`; `recallable` is the entry that a `Recall` names.
+    /// Decides on `request`. `prior` is what the store knows of (conversation, sender, key), needed
+    /// when `may_know(key)`; `recallable` is the entry that a `Recall` names.
     ///
     /// # Errors
     /// The code that tells the sender what is wrong; nothing has changed.
@@ -50,8 +50,8 @@ impl Conversation {
         asked.act(recallable, command).map(Decision::Append)
     }
 
-    /// Whether this actor may see the conversation and write in it. A visitor: their own. An agent: those
-    /// of their teams and those they own. Supervisors and owners: all.
+    /// Whether this actor may see the conversation and write in it. A visitor: their own. An agent:
+    /// those of their teams and those they own. Supervisors and owners: all.
     #[must_use]
     pub fn is_open_to(&self, who: &Actor) -> bool {
         match who.who {

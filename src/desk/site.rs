@@ -87,7 +87,8 @@ impl Site {
         Some(Assignee { agent: id, name: row.name.clone(), avatar: row.avatar.clone() })
     }
 
-    /// Looks up everything that a client's ask names, but for the attachment, which the store knows.
+    /// Looks up everything that a client's ask names, but for the attachment, which the store
+    /// knows.
     #[must_use]
     pub fn request(
         &self,

@@ -1,5 +1,5 @@
-//! What may happen to a site: who may change it, and which rows a change makes. Numbers are given here,
-//! in the order of creation, and never again.
+//! What may happen to a site: who may change it, and which rows a change makes. Numbers are given
+//! here, in the order of creation, and never again.
 
 use smallvec::smallvec;
 
@@ -13,7 +13,8 @@ use crate::base::{AgentId, Feed, InboxId, MessageKey, TeamId, Wall, limits};
 /// A change of the site; owners and the desk itself, except for an agent's own name and picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SiteCommand {
-    /// First run, by the desk itself after it checked the one-time code: a team, an inbox, an owner.
+    /// First run, by the desk itself after it checked the one-time code: a team, an inbox, an
+    /// owner.
     Claim {
         owner: NewAgent,
         site: String,

@@ -1,5 +1,5 @@
-//! The feeds a peer follows and how far it was sent each. Invariant: what is sent of a feed begins after
-//! the peer's cursor, or after a snapshot, and has every index once and in order (R4, R6).
+//! The feeds a peer follows and how far it was sent each. Invariant: what is sent of a feed begins
+//! after the peer's cursor, or after a snapshot, and has every index once and in order (R4, R6).
 
 use bytes::Bytes;
 
@@ -7,8 +7,8 @@ use super::io::{Cursor, Effect, ServerFrame};
 use crate::base::limits::{FEEDS_PER_CONNECTION, RESUME_ENTRIES};
 use crate::base::{Epoch, Feed, Index, Tick};
 
-/// The followed feeds of one session. One read or snapshot is under way at a time, so that catching up
-/// needs the memory of one page, however many feeds there are.
+/// The followed feeds of one session. One read or snapshot is under way at a time, so that catching
+/// up needs the memory of one page, however many feeds there are.
 #[derive(Debug, Default)]
 pub(super) struct Following {
     feeds: Vec<Followed>,
@@ -122,7 +122,8 @@ impl Following {
         known.new = false;
         let missed = head.0.checked_sub(answered.after.0);
         if missed.is_none_or(|missed| missed > RESUME_ENTRIES) {
-            // Away too long, or ahead of the feed: a cursor of a history that this store does not have.
+            // Away too long, or ahead of the feed: a cursor of a history that this store does not
+            // have.
             known.restart();
             return;
         }
@@ -166,7 +167,8 @@ impl Following {
         }
     }
 
-    /// The feed may not be read, or not any more. True when it was followed and the refusal is news.
+    /// The feed may not be read, or not any more. True when it was followed and the refusal is
+    /// news.
     pub(super) fn refused(&mut self, feed: Feed) -> bool {
         let answers = self.under_way.as_ref().is_some_and(|reading| reading.feed == feed);
         let stale = answers && self.answered(feed).is_none();

@@ -64,8 +64,8 @@ pub enum Input<S> {
     Authenticated(Result<Peer, Code>),
     /// A live entry of a followed feed; `frame` is the encoded `ServerFrame::Delivery`.
     Entry { feed: Feed, index: Index, frame: Bytes },
-    /// An answer to `Effect::Read`: a page in order, and the feed's head at the time of reading. Its frames
-    /// are encoded `ServerFrame::Delivery`.
+    /// An answer to `Effect::Read`: a page in order, and the feed's head at the time of reading.
+    /// Its frames are encoded `ServerFrame::Delivery`.
     Page { feed: Feed, entries: Vec<(Index, Bytes)>, head: Index },
     /// An answer to `Effect::Snapshot`: the encoded `ServerFrame::Snapshot` and the index it is at.
     Snapshot { feed: Feed, index: Index, frame: Bytes },
@@ -98,10 +98,10 @@ pub enum Effect<S> {
     Unfollow {
         feed: Feed,
     },
-    /// Read a page after this index and answer with `Input::Page` when the outbox has room for it: that is
-    /// the back-pressure of catching up. One read or snapshot of a session is under way at a time.
-    /// `register`: first check the peer's right and register for the feed's live entries and hints, if
-    /// that is not done yet.
+    /// Read a page after this index and answer with `Input::Page` when the outbox has room for it:
+    /// that is the back-pressure of catching up. One read or snapshot of a session is under way at
+    /// a time. `register`: first check the peer's right and register for the feed's live entries
+    /// and hints, if that is not done yet.
     Read {
         feed: Feed,
         after: Index,

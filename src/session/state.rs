@@ -1,5 +1,5 @@
-//! The session: inputs in, effects out. It knows who speaks, what is in flight, and when to give up;
-//! `Following` knows the feeds and `Marks` the marks.
+//! The session: inputs in, effects out. It knows who speaks, what is in flight, and when to give
+//! up; `Following` knows the feeds and `Marks` the marks.
 
 use super::follow::{Following, TooManyFeeds};
 use super::io::{ClientFrame, Cursor, Effect, Hello, Input, Peer, ServerFrame, Terms};
@@ -59,7 +59,8 @@ impl<S> Session<S> {
         }
     }
 
-    /// Takes one input and adds what follows from it to `effects`. After `Effect::Close` inputs are let go.
+    /// Takes one input and adds what follows from it to `effects`. After `Effect::Close` inputs are
+    /// let go.
     pub fn step(&mut self, now: Tick, input: Input<S>, effects: &mut Vec<Effect<S>>) {
         if matches!(self.stage, Stage::Closed) {
             return;

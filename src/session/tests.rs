@@ -281,7 +281,8 @@ enum Event {
     Fail,
     Live,
     Lost,
-    /// The peer follows again, from this far behind its place; or from another epoch, or from nothing.
+    /// The peer follows again, from this far behind its place; or from another epoch, or from
+    /// nothing.
     Follow {
         feed: usize,
         behind: u64,

@@ -126,8 +126,8 @@ fn status_of(status: i32) -> Decoded<Status> {
     }
 }
 
-/// The hash is of the command as this server would encode it, so that it does not depend on the order
-/// in which a client wrote its fields, and not on the opening, which a retry leaves out.
+/// The hash is of the command as this server would encode it, so that it does not depend on the
+/// order in which a client wrote its fields, and not on the opening, which a retry leaves out.
 fn submission_of(submit: proto::Submit) -> Decoded<Submission> {
     let command = submit.command.ok_or(BAD)?;
     let body_hash = xxh3_128(&command.encode_to_vec()).to_be_bytes();
@@ -174,8 +174,8 @@ fn cut(mut text: String, max: usize) -> Private {
     Private(text)
 }
 
-/// True when the frame's lists are short. Walks the bytes without allocating, because two bytes on the
-/// wire can be a hundred in memory.
+/// True when the frame's lists are short. Walks the bytes without allocating, because two bytes on
+/// the wire can be a hundred in memory.
 fn is_small_frame(bytes: &[u8]) -> bool {
     let mut lists = 0;
     let walked = fields(bytes, |number, value| {

@@ -1,6 +1,6 @@
 //! Bytes to words and back: the schema, decode, encode.
-//! Architecture invariant: the only room that knows prost. An entry is encoded once; from then on it
-//! travels as those bytes, so that fields of a newer version survive.
+//! Architecture invariant: the only room that knows prost. An entry is encoded once; from then on
+//! it travels as those bytes, so that fields of a newer version survive.
 
 mod client;
 pub mod record;
@@ -8,7 +8,8 @@ mod row;
 mod server;
 mod words;
 
-/// The messages of `posthouse.proto`, generated; `tests/generated.rs` keeps them equal to the schema.
+/// The messages of `posthouse.proto`, generated; `tests/generated.rs` keeps them equal to the
+/// schema.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]
 pub mod proto {
     include!("gen/posthouse.v1.rs");

@@ -1,5 +1,5 @@
-//! What the server sends: frames of the session, deliveries, snapshots, and hints that never touch the
-//! disk. Entries go in as the bytes they were encoded to.
+//! What the server sends: frames of the session, deliveries, snapshots, and hints that never touch
+//! the disk. Entries go in as the bytes they were encoded to.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message as _;
@@ -92,7 +92,8 @@ fn encode(frame: P) -> Bytes {
     proto::ServerFrame { frame: Some(frame) }.encode_to_vec().into()
 }
 
-/// One entry of a feed as a whole frame. `public` is the entry's index in the public feed, for full feeds.
+/// One entry of a feed as a whole frame. `public` is the entry's index in the public feed, for full
+/// feeds.
 #[must_use]
 pub fn delivery(feed: Feed, index: Index, public: Option<Index>, entry: &Bytes) -> Bytes {
     encode(P::Delivery(proto_delivery(feed, &Paged { index, public, bytes: entry.clone() })))
@@ -102,7 +103,8 @@ pub fn delivery(feed: Feed, index: Index, public: Option<Index>, entry: &Bytes) 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paged {
     pub index: Index,
-    /// Of an entry of a full feed: its index in the public feed; `None` when the visitor does not see it.
+    /// Of an entry of a full feed: its index in the public feed; `None` when the visitor does not
+    /// see it.
     pub public: Option<Index>,
     pub bytes: Bytes,
 }
@@ -116,8 +118,8 @@ fn proto_delivery(feed: Feed, entry: &Paged) -> proto::Delivery {
     }
 }
 
-/// State of a feed at an index, for a reader without a usable place. Lists that the feed does not have
-/// stay empty.
+/// State of a feed at an index, for a reader without a usable place. Lists that the feed does not
+/// have stay empty.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub feed: Feed,

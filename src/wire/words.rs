@@ -19,8 +19,8 @@ type Decoded<T> = Result<T, Code>;
 
 pub(super) const BAD: Code = code::BAD_FRAME;
 
-/// Encodes an entry: done once, when it is decided. Never decode and encode again to pass it on: bytes
-/// of a newer version hold fields that this version would drop.
+/// Encodes an entry: done once, when it is decided. Never decode and encode again to pass it on:
+/// bytes of a newer version hold fields that this version would drop.
 #[must_use]
 pub fn encode_entry(entry: &Entry) -> Bytes {
     proto_entry(entry).encode_to_vec().into()

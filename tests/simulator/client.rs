@@ -1,5 +1,5 @@
-//! Visitors and agents: an outbox and cursors that survive everything (R7, R8), a connection that does
-//! not. What they were told is kept for the judge.
+//! Visitors and agents: an outbox and cursors that survive everything (R7, R8), a connection that
+//! does not. What they were told is kept for the judge.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -328,7 +328,8 @@ impl Client {
         }
     }
 
-    /// R7: the next index is applied, a greater one waits for what is missing, a smaller one is dropped.
+    /// R7: the next index is applied, a greater one waits for what is missing, a smaller one is
+    /// dropped.
     fn deliver(&mut self, agenda: &mut Agenda, network: &mut Network, frame: &proto::Delivery) {
         let feed = feed_of(frame.feed.as_ref());
         let entry = wire::decode_entry(&frame.entry).expect("the server's entries are whole");

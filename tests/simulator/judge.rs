@@ -134,8 +134,8 @@ fn says(entry: &Entry, command: &proto::Command) -> bool {
     }
 }
 
-/// R3, R4: what a client has of a feed is what the store has, each index once. A team does not learn of
-/// every recall, so there only the order counts.
+/// R3, R4: what a client has of a feed is what the store has, each index once. A team does not
+/// learn of every recall, so there only the order counts.
 fn same(client: &Client, feed: Feed, place: &Place, entries: &[Entry]) -> Verdict {
     let who = who(client.peer);
     if place.last != entries.len() as u64 {

@@ -1,5 +1,5 @@
-//! Time and the network: events in one order, connections that delay, stall, black out and break, and
-//! the letters of HTTP, which may be lost, doubled and overtake each other.
+//! Time and the network: events in one order, connections that delay, stall, black out and break,
+//! and the letters of HTTP, which may be lost, doubled and overtake each other.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! What the server reads from its store: pages and snapshots for sessions, facts for decisions. Nothing
-//! that was recalled may come out of here.
+//! What the server reads from its store: pages and snapshots for sessions, facts for decisions.
+//! Nothing that was recalled may come out of here.
 
 use bytes::Bytes;
 use posthouse::actors::shard::{Facts, Question};

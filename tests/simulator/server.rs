@@ -1,5 +1,5 @@
-//! The server of the simulation: the very sessions, shards and store that ship, pumped by one event at
-//! a time on a disk that fails.
+//! The server of the simulation: the very sessions, shards and store that ship, pumped by one event
+//! at a time on a disk that fails.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -196,8 +196,8 @@ impl Server {
         self.disk.set_faults(Faults { lying_sync: self.breaks.lying_sync, ..faults });
     }
 
-    /// The process is killed, and mostly the power goes too: memory is gone, and of the disk what was
-    /// not synced.
+    /// The process is killed, and mostly the power goes too: memory is gone, and of the disk what
+    /// was not synced.
     pub fn die(&mut self, agenda: &mut Agenda, network: &mut Network) {
         self.running = None;
         if self.disk.is_dead() || self.chance.below(4) > 0 {

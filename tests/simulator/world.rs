@@ -1,4 +1,5 @@
-//! One run: visitors, agents, a server, and what goes wrong between them; then peace, and the verdict.
+//! One run: visitors, agents, a server, and what goes wrong between them; then peace, and the
+//! verdict.
 
 use bytes::Bytes;
 use posthouse::base::Index;
