@@ -19,6 +19,10 @@ const AGENTS = new Set([
   ...['device', 'address'].map((name) => `Profile.${name}`),
   ...['from_agent', 'to_agent', 'to_team'].map((name) => `Transferred.${name}`),
   ...['status', 'unfollow'].map((name) => `ClientFrame.${name}`),
+  ...['server_ms', 'agent', 'visitor'].map((name) => `Welcome.${name}`),
+  ...['agent', 'status', 'visitor_online'].map((name) => `Presence.${name}`),
+  ...['Refused.name', 'Snapshot.too_long', 'Snapshot.presence', 'Author.system'],
+  ...['Entry.clock_unset', 'Queued.reason'],
   ...['Recalled.target_author', 'Recalled.full_index', 'Assigned.team', 'Queued.team'],
 ]);
 

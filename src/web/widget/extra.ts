@@ -55,6 +55,7 @@ export function emoji(widget: PosthouseWidget): void {
   const signs = EMOJI.map((sign) => h('button', { type: 'button', 'aria-label': sign, onclick: () => put(sign) }, sign));
   const box = h('div.emoji', { role: 'group' }, ...signs);
   form.before(box);
+  widget.log.toEnd();
   form.addEventListener('submit', () => box.remove(), { once: true });
   signs[0]!.focus();
 }
@@ -169,7 +170,7 @@ export function rate(widget: PosthouseWidget): void {
   dress(widget);
   let score = 0;
   const stars = [1, 2, 3, 4, 5].map((value) =>
-    h('button', { type: 'button', 'aria-label': say(widget, 'stars', `${value}`), 'aria-pressed': 'false', onclick: () => choose(value) }, '★'),
+    h('button', { type: 'button', 'aria-label': say(widget, 'stars', `${value}`), 'aria-pressed': 'false', onclick: () => choose(value) }, '☆'),
   );
   const comment = h<HTMLTextAreaElement>('textarea', { rows: 2, maxlength: 300, 'aria-label': say(widget, 'comment'), placeholder: say(widget, 'comment'), hidden: '' });
   const go = h('button.go', { type: 'button', hidden: '', onclick: () => void finish() }, say(widget, 'submit'));
@@ -181,6 +182,7 @@ export function rate(widget: PosthouseWidget): void {
     comment.hidden = go.hidden = false;
     stars.forEach((star, at) => {
       star.classList.toggle('on', at < value);
+      star.textContent = at < value ? '★' : '☆';
       star.setAttribute('aria-pressed', String(at + 1 === value));
     });
   };
@@ -189,6 +191,7 @@ export function rate(widget: PosthouseWidget): void {
     await widget.session.submit(widget.conversation, { rate: { score, comment: comment.value.trim() } });
   };
   widget.form.before(card);
+  widget.log.toEnd();
   widget.form.addEventListener('submit', () => card.remove(), { once: true });
 }
 
@@ -202,13 +205,17 @@ export function offline(widget: PosthouseWidget): void {
   const contact = field('contact', 'email');
   const message = h<HTMLTextAreaElement>('textarea', { rows: 4, maxlength: 8000, required: '' });
   contact.required = true;
+  const end = () => {
+    stop();
+    card.remove();
+    widget.form.hidden = false;
+    widget.input.focus();
+  };
   const send = (event: Event) => {
     event.preventDefault();
     const profile = { name: name.value.trim(), contact: contact.value.trim() };
     void widget.send({ text: message.value.trim() }, profile);
-    card.remove();
-    widget.form.hidden = false;
-    widget.input.focus();
+    end();
   };
   const card = h(
     'form.card',
@@ -223,4 +230,8 @@ export function offline(widget: PosthouseWidget): void {
   widget.form.hidden = true;
   widget.form.before(card);
   name.focus();
+  // Somebody came: what was not written yet can be said at once.
+  const stop = widget.session.listen(() => {
+    if (widget.visitor.staffed && !message.value) queueMicrotask(end);
+  });
 }

@@ -58,10 +58,9 @@ export const Cursor: Schema<Cursor> = /*#__PURE__*/ message('m:feed i:epoch n:in
 export interface Author {
   visitor?: string;
   agent?: number;
-  system?: boolean;
   name: string;
 }
-export const Author: Schema<Author> = /*#__PURE__*/ message('i?:visitor n?:agent b?:system t:name');
+export const Author: Schema<Author> = /*#__PURE__*/ message('i?:visitor n?:agent 4t:name');
 
 export interface Opened {
 }
@@ -84,9 +83,8 @@ export interface Message {
 export const Message: Schema<Message> = /*#__PURE__*/ message('t?:text m:attachment', Attachment);
 
 export interface Queued {
-  reason: QueueReason;
 }
-export const Queued: Schema<Queued> = /*#__PURE__*/ message('2n:reason');
+export const Queued: Schema<Queued> = /*#__PURE__*/ message('');
 
 export interface Assigned {
   agent: number;
@@ -129,7 +127,6 @@ export interface Entry {
   key: string;
   author?: Author;
   atMs: number;
-  clockUnset: boolean;
   opened?: Opened;
   message?: Message;
   queued?: Queued;
@@ -141,7 +138,7 @@ export interface Entry {
   recalled?: Recalled;
   tombstone?: Tombstone;
 }
-export const Entry: Schema<Entry> = /*#__PURE__*/ message('i:conversation i:key m:author n:atMs b:clockUnset 10m:opened m:message 13m:queued m:assigned m:transferred m:resolved m:reopened m:rated m:recalled 21m:tombstone', Author, Opened, Message, Queued, Assigned, Transferred, Resolved, Reopened, Rated, Recalled, Tombstone);
+export const Entry: Schema<Entry> = /*#__PURE__*/ message('i:conversation i:key m:author n:atMs 10m:opened m:message 13m:queued m:assigned m:transferred m:resolved m:reopened m:rated m:recalled 21m:tombstone', Author, Opened, Message, Queued, Assigned, Transferred, Resolved, Reopened, Rated, Recalled, Tombstone);
 
 export interface Profile {
   name: string;
@@ -293,14 +290,11 @@ export const SetStatus: Schema<SetStatus> = /*#__PURE__*/ message('n:status');
 
 export interface Welcome {
   epoch: string;
-  serverMs: number;
   pingIntervalMs: number;
   endpoints: string[];
-  agent: number;
-  visitor: string;
   staffed: boolean;
 }
-export const Welcome: Schema<Welcome> = /*#__PURE__*/ message('i:epoch n:serverMs n:pingIntervalMs t*:endpoints n:agent i:visitor b:staffed');
+export const Welcome: Schema<Welcome> = /*#__PURE__*/ message('i:epoch 3n:pingIntervalMs t*:endpoints 7b:staffed');
 
 export interface Delivery {
   feed?: Feed;
@@ -310,25 +304,14 @@ export interface Delivery {
 }
 export const Delivery: Schema<Delivery> = /*#__PURE__*/ message('m:feed n:index r:entry n:publicIndex', Feed);
 
-export interface Presence {
-  agent: number;
-  status: Status;
-  conversation: string;
-  visitorOnline: boolean;
-  staffed: boolean;
-}
-export const Presence: Schema<Presence> = /*#__PURE__*/ message('n:agent n:status i:conversation b:visitorOnline b:staffed');
-
 export interface Snapshot {
   feed?: Feed;
   epoch: string;
   index: number;
-  tooLong: boolean;
   marks: Mark[];
-  presence: Presence[];
   entries: Delivery[];
 }
-export const Snapshot: Schema<Snapshot> = /*#__PURE__*/ message('m:feed i:epoch n:index b:tooLong 10m*:marks m*:presence m*:entries', Feed, Mark, Presence, Delivery);
+export const Snapshot: Schema<Snapshot> = /*#__PURE__*/ message('m:feed i:epoch n:index 10m*:marks 12m*:entries', Feed, Mark, Delivery);
 
 export interface CaughtUp {
   feed?: Feed;
@@ -349,11 +332,16 @@ export interface Refused {
   conversation: string;
   key: string;
   code: number;
-  name: string;
   retryAfterMs: number;
   sentence: string;
 }
-export const Refused: Schema<Refused> = /*#__PURE__*/ message('i:conversation i:key n:code t:name n:retryAfterMs t:sentence');
+export const Refused: Schema<Refused> = /*#__PURE__*/ message('i:conversation i:key n:code 5n:retryAfterMs t:sentence');
+
+export interface Presence {
+  conversation: string;
+  staffed: boolean;
+}
+export const Presence: Schema<Presence> = /*#__PURE__*/ message('3i:conversation 5b:staffed');
 
 export interface QueuePlace {
   conversation: string;

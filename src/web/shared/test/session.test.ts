@@ -214,6 +214,29 @@ test('close codes: 4000 to 4499 come back after the time given, 4500 and up do n
   seen.session.stop();
 });
 
+test('a token the server refuses is asked for anew, once', async () => {
+  const { server, scope } = scene();
+  const asked: boolean[] = [];
+  const session = openSession({
+    base: 'https://desk.test',
+    client: 'test/1',
+    scope,
+    language: 'en',
+    inboxKey: 'k',
+    token: async (rejected) => (asked.push(rejected), 'cd'.repeat(32)),
+  });
+  await session.start();
+  await until(() => session.link.state === 'live');
+  server.cut(4504, '{"code":1104,"retry_after_ms":0}');
+  await until(() => session.link.state === 'live');
+  assert.deepEqual(asked, [false, true]);
+  server.serve = (socket) => socket.end(4504, '{"code":1104,"retry_after_ms":0}');
+  server.cut();
+  await until(() => session.link.state === 'refused');
+  assert.equal(asked.filter(Boolean).length, 2);
+  session.stop();
+});
+
 test('sockets that never open give way to HTTP', async () => {
   const { server, conversation, scope } = scene();
   server.down = true;
