@@ -6,7 +6,8 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 
 /// Memory of one hash, in KiB. 19 MiB with two passes is OWASP's floor for Argon2id (Password
-/// Storage Cheat Sheet): 40 ms on a PC, 150 ms on a Pi 4, and two at a time still fit a 512 MB board.
+/// Storage Cheat Sheet): 40 ms on a PC, 150 ms on a Pi 4, and two at a time still fit a 512 MB
+/// board.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;

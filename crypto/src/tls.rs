@@ -1,5 +1,5 @@
-//! TLS configuration: rustls with ring, TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN. The certificate
-//! behind a running listener is replaced without closing a connection.
+//! TLS configuration: rustls with ring, TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN. The
+//! certificate behind a running listener is replaced without closing a connection.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

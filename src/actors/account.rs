@@ -61,9 +61,7 @@ impl Desk {
             None => None,
         };
         let password = password.clone();
-        let good = self
-            .hashing(move || Ok(password::verify(kept.as_ref().map(|kept| &**kept), &password)))
-            .await?;
+        let good = self.hashing(move || Ok(password::verify(kept.as_deref(), &password))).await?;
         Ok(agent.filter(|_| good))
     }
 
@@ -148,7 +146,8 @@ impl Desk {
         self.append(items).await.map(drop)
     }
 
-    /// Changes agents, teams, inboxes or the site. Returns the number of the row that was made or changed.
+    /// Changes agents, teams, inboxes or the site. Returns the number of the row that was made or
+    /// changed.
     ///
     /// # Errors
     /// The desk's refusal; nothing has changed.
@@ -157,7 +156,8 @@ impl Desk {
         self.change_site(&actor, command, None).await
     }
 
-    /// The same by the desk itself: the control socket, provisioning. `password` belongs to a new agent.
+    /// The same by the desk itself: the control socket, provisioning. `password` belongs to a new
+    /// agent.
     ///
     /// # Errors
     /// The desk's refusal; nothing has changed.
@@ -173,7 +173,8 @@ impl Desk {
     /// Makes the site somebody's: once, and only with the code that was printed at the start.
     ///
     /// # Errors
-    /// `BAD_SETUP_CODE`, `CLAIMED`, a value that is wrong, or the store's refusal; nothing has changed.
+    /// `BAD_SETUP_CODE`, `CLAIMED`, a value that is wrong, or the store's refusal; nothing has
+    /// changed.
     pub async fn claim(&self, code: &str, claim: Claim) -> Result<Claimed, Refusal> {
         let right = self.0.claim_code.as_ref().is_some_and(|kept| {
             token::same(kept.as_bytes(), code.trim().to_ascii_uppercase().as_bytes())
@@ -210,8 +211,8 @@ impl Desk {
         Ok(Claimed { agent: AgentId(agent), inbox_key })
     }
 
-    /// Decides and appends one change of the site; changes wait for each other, so that each decision
-    /// sees the one before. A new agent's password is in the same batch.
+    /// Decides and appends one change of the site; changes wait for each other, so that each
+    /// decision sees the one before. A new agent's password is in the same batch.
     async fn change_site(
         &self,
         actor: &Actor,
@@ -275,7 +276,19 @@ fn row_number(entry: &Entry) -> u32 {
         Body::Agent(row) => row.id.0,
         Body::Team(row) => row.id.0,
         Body::Inbox(row) => row.id.0,
-        _ => 0,
+        Body::Opened { .. }
+        | Body::Message(_)
+        | Body::Note(_)
+        | Body::Queued { .. }
+        | Body::Assigned { .. }
+        | Body::Transferred { .. }
+        | Body::Resolved
+        | Body::Reopened
+        | Body::Rated { .. }
+        | Body::Recalled { .. }
+        | Body::Profile(_)
+        | Body::Tombstone(_)
+        | Body::Site(_) => 0,
     }
 }
 

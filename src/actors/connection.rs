@@ -164,7 +164,8 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Takes what waits in the outbox, then one message of the socket. True when there was something.
+    /// Takes what waits in the outbox, then one message of the socket. True when there was
+    /// something.
     fn turn(
         &mut self,
         now: Tick,
@@ -347,8 +348,8 @@ impl Connection {
         self.sends.push_back(wire::encode_server(frame, &around));
     }
 
-    /// A visitor proves themselves by their token, on a page that the inbox allows; an agent was known
-    /// by the cookie.
+    /// A visitor proves themselves by their token, on a page that the inbox allows; an agent was
+    /// known by the cookie.
     fn authenticate(&mut self, hello: &Hello) -> Result<Peer, Code> {
         let Some(token) = &hello.visitor_token else {
             return self.from.credentials.agent.map(Peer::Agent).ok_or(code::BAD_TOKEN);
@@ -442,8 +443,8 @@ fn close_code(code: Code) -> u16 {
 }
 
 impl Desk {
-    /// Reads a page for a session, registering it first when asked; what else a returning reader must
-    /// know follows as hints.
+    /// Reads a page for a session, registering it first when asked; what else a returning reader
+    /// must know follows as hints.
     async fn read_for(
         &self,
         peer: Peer,

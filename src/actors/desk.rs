@@ -1,5 +1,6 @@
-//! The handle to the running desk: what connections, HTTP and the control socket talk to. Cheap to clone.
-//! Invariant: it owns nothing; every call ends at an owner's mailbox or at the store's reader.
+//! The handle to the running desk: what connections, HTTP and the control socket talk to. Cheap
+//! to clone. Invariant: it owns nothing; every call ends at an owner's mailbox or at the store's
+//! reader.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -121,8 +122,8 @@ impl Desk {
         VisitorId(u128::from_be_bytes(first))
     }
 
-    /// Hands a command to its conversation's owner. The answer goes to `reply`; a refusal that is known
-    /// at once is returned.
+    /// Hands a command to its conversation's owner. The answer goes to `reply`; a refusal that is
+    /// known at once is returned.
     pub(super) fn send(
         &self,
         peer: Peer,
@@ -169,12 +170,13 @@ impl Desk {
 
     /// An agent's own status.
     pub fn status(&self, agent: AgentId, status: Status) {
-        // A full front is busy with statuses of everybody; the console sends it again with each ping.
-        let _ = self.0.front.try_send(FrontInput::Status { agent, status });
+        self.tell_front(FrontInput::Status { agent, status });
     }
 
     fn to_shard(&self, conversation: ConversationId, input: ShardInput) -> Result<(), Refusal> {
-        let shard = self.0.hasher.hash_one(conversation) as usize % self.0.shards.len();
+        let part = self.0.hasher.hash_one(conversation) % self.0.shards.len() as u64;
+        // Below the number of shards, which is a usize.
+        let shard = usize::try_from(part).unwrap_or_default();
         self.0.shards[shard].try_send(input).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Refusal::busy(500),
             mpsc::error::TrySendError::Closed(_) => Refusal::new(code::GOING_AWAY),

@@ -1,5 +1,6 @@
-//! The owner of the front desk: who is online, who waits, who gets whom. It proposes; the conversation
-//! decides and logs. Nothing here is needed for correctness: at a start it is read from the store.
+//! The owner of the front desk: who is online, who waits, who gets whom. It proposes; the
+//! conversation decides and logs. Nothing here is needed for correctness: at a start it is read
+//! from the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

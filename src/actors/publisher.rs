@@ -1,6 +1,6 @@
-//! Where durable entries become visible: takes the journal's outcomes in log order, hands entries to the
-//! followers, marks to their readers, and each outcome to its owner.
-//! Invariant: one task, so everybody sees the entries of a feed in the order of the log.
+//! Where durable entries become visible: takes the journal's outcomes in log order, hands entries
+//! to the followers, marks to their readers, and each outcome to its owner. Invariant: one task,
+//! so everybody sees the entries of a feed in the order of the log.
 
 use std::sync::Arc;
 

@@ -88,8 +88,9 @@ impl Desk {
         Ok((snapshot.index, wire::encode_snapshot(&snapshot)))
     }
 
-    /// Waits for something new in a feed: returns at once when its head is past `after`, else at the next
-    /// entry or hint, else after `wait_ms`. The frames are the hints; entries are read with `page`.
+    /// Waits for something new in a feed: returns at once when its head is past `after`, else at
+    /// the next entry or hint, else after `wait_ms`. The frames are the hints; entries are read
+    /// with `page`.
     ///
     /// # Errors
     /// As `page`.
@@ -150,7 +151,8 @@ impl Desk {
     /// Whether the peer may read the feed; of a conversation's feed, the conversation.
     ///
     /// # Errors
-    /// `DENIED`, or `NO_CONVERSATION` for one that is not there or not theirs: the two look the same.
+    /// `DENIED`, or `NO_CONVERSATION` for one that is not there or not theirs: the two look the
+    /// same.
     pub async fn admit(&self, peer: Peer, feed: Feed) -> Result<Option<Conversation>, Refusal> {
         let denied = Err(Refusal::new(code::DENIED));
         match (feed, peer) {
@@ -251,7 +253,7 @@ fn stored(
     match feed {
         Feed::Public(id) | Feed::Full(id) => {
             let before = index.next();
-            let page = reader.page_before(feed, before, SNAPSHOT_ENTRIES as usize)?;
+            let page = reader.page_before(feed, before, SNAPSHOT_ENTRIES)?;
             snapshot.entries = page.entries;
             snapshot.marks = reader.marks(id)?;
             snapshot.conversations.extend(conversation);
@@ -296,10 +298,7 @@ impl Follower {
             }
         })
         .await;
-        let hint = |input| match input {
-            Input::Hint(frame) => Some(frame),
-            _ => None,
-        };
+        let hint = |input| if let Input::Hint(frame) = input { Some(frame) } else { None };
         inputs.into_iter().filter_map(hint).collect()
     }
 }

@@ -1,6 +1,7 @@
-//! The owner of a part of the conversations, without I/O: the task beside it and the simulator pump it.
-//! Invariants: at most one append that is not durable is in flight per conversation, so `decide` sees
-//! applied state; a reply goes out only with an outcome of the journal, or with a refusal.
+//! The owner of a part of the conversations, without I/O: the task beside it and the simulator
+//! pump it. Invariants: at most one append that is not durable is in flight per conversation, so
+//! `decide` sees applied state; a reply goes out only with an outcome of the journal, or with a
+//! refusal.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -118,6 +119,7 @@ struct Open<R> {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // Nearly all of the work is jobs.
 enum Work<R> {
     Job(Job<R>),
     Mark(Reading),
@@ -366,8 +368,9 @@ impl<R> Open<R> {
         if !wall.trusted || key.wall_ms().abs_diff(wall.ms) <= KEY_SKEW_MS {
             return None;
         }
-        if self.skewed.is_some_and(|last| tick.since(last) < KEY_SKEW_INTERVAL_MS) {
-            let retry_after_ms = KEY_SKEW_INTERVAL_MS as u32;
+        let recent = |last| tick.since(last) < u64::from(KEY_SKEW_INTERVAL_MS);
+        if self.skewed.is_some_and(recent) {
+            let retry_after_ms = KEY_SKEW_INTERVAL_MS;
             return Some(Refusal { code: code::CLOCK_SKEW, retry_after_ms });
         }
         self.skewed = Some(tick);
@@ -387,8 +390,8 @@ impl<R> Job<R> {
     }
 }
 
-/// What the store must be asked before this command can be decided. A key above every key ever accepted
-/// in the conversation cannot have been seen.
+/// What the store must be asked before this command can be decided. A key above every key ever
+/// accepted in the conversation cannot have been seen.
 fn question<R>(conversation: &Conversation, job: &Job<R>) -> Option<Question> {
     let request = &job.request;
     let question = Question {

@@ -1,4 +1,5 @@
-//! The tasks around the shards: each owns one `Shard`, reads for it, appends for it, answers for it.
+//! The tasks around the shards: each owns one `Shard`, reads for it, appends for it, answers for
+//! it.
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::wire;
 pub enum ShardInput {
     Submit { conversation: ConversationId, job: Box<Job<Reply>> },
     Mark { conversation: ConversationId, reading: Reading },
-    Loaded { conversation: ConversationId, found: Result<Option<Conversation>, Refusal> },
+    Loaded { conversation: ConversationId, found: Box<Result<Option<Conversation>, Refusal>> },
     Looked { conversation: ConversationId, facts: Box<Result<Facts, Refusal>> },
     Outcome { number: u64, result: Result<Vec<Durable>, Refusal> },
 }
@@ -90,7 +91,7 @@ impl ShardTask {
                 shard.mark(now, conversation, reading, effects);
             }
             ShardInput::Loaded { conversation, found } => {
-                shard.loaded(now.1, conversation, found, effects);
+                shard.loaded(now.1, conversation, *found, effects);
             }
             ShardInput::Looked { conversation, facts } => {
                 shard.looked(now.1, conversation, *facts, effects);
@@ -102,7 +103,8 @@ impl ShardTask {
         }
     }
 
-    /// Carries an effect out. A refused append is an outcome at once, whose effects are carried out too.
+    /// Carries an effect out. A refused append is an outcome at once, whose effects are carried
+    /// out too.
     fn perform(&self, shard: &mut Shard<Reply>, now: Wall, effect: Effect<Reply>) {
         match effect {
             Effect::Reply { to, answer } => reply(to, answer),
@@ -126,7 +128,7 @@ impl ShardTask {
     fn load(&self, conversation: ConversationId) {
         let (reads, results) = (self.reads.clone(), self.results.clone());
         spawn(async move {
-            let found = reads.run(move |reader| reader.conversation(conversation)).await;
+            let found = Box::new(reads.run(move |reader| reader.conversation(conversation)).await);
             // A shard that is gone needs no answer.
             let _ = results.send(ShardInput::Loaded { conversation, found }).await;
         });

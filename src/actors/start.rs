@@ -30,7 +30,7 @@ pub struct Setting {
     pub counters: Arc<Counters>,
     pub store: store::Options,
     /// Shards of conversations; one per core does.
-    pub shards: usize,
+    pub shards: u8,
     /// The one-time code of a box that nobody claimed.
     pub claim_code: Option<Private>,
     /// Base URLs that clients try, best first.
@@ -53,7 +53,8 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
     let blobs = store::Blobs::of(&options.dir);
     let opening_clock = Arc::clone(&clock);
     let opening = tokio::task::spawn_blocking(move || {
-        // The writer thread waits here when the publisher is behind; a publisher that is gone ends it.
+        // The writer thread waits here when the publisher is behind; a publisher that is gone
+        // ends it.
         let sink = Box::new(move |batch| drop(outcomes.blocking_send(batch)));
         store::open(&options, opening_clock, sink)
     });
@@ -77,7 +78,7 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
         let (submit, submit_of) = mpsc::channel(SHARD_MAILBOX);
         let (result, result_of) = mpsc::channel(WRITER_QUEUE);
         let task = ShardTask {
-            number: number as u8,
+            number,
             clock: Arc::clone(&clock),
             fabric: fabric.clone(),
             reads: reads.clone(),
@@ -121,8 +122,8 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
 }
 
 impl Running {
-    /// Tells every connection to come back after `retry_after_ms`, waits for them to leave for at most
-    /// `patience_ms`, then makes everything durable and closes the store.
+    /// Tells every connection to come back after `retry_after_ms`, waits for them to leave for at
+    /// most `patience_ms`, then makes everything durable and closes the store.
     pub async fn drain(self, retry_after_ms: u32, patience_ms: u64) {
         let inner = &self.desk.0;
         inner.draining.store(true, Ordering::Relaxed);

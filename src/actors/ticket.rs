@@ -15,7 +15,7 @@ const LEDGER: u64 = 0xfe;
 const NOBODY: u64 = 0xff;
 
 /// At most this many shards; the two owners above follow.
-pub const SHARDS_MOST: usize = 0xf0;
+pub const SHARDS_MOST: u8 = 0xf0;
 
 /// The owner in the highest byte, the owner's own number below.
 #[must_use]
@@ -34,7 +34,8 @@ pub fn owner(ticket: u64) -> (Owner, u64) {
     match ticket >> 56 {
         LEDGER => (Owner::Ledger, number),
         NOBODY => (Owner::Nobody, number),
-        shard => (Owner::Shard(shard as u8), number),
+        // One byte is left of the ticket.
+        shard => (Owner::Shard(shard.to_le_bytes()[0]), number),
     }
 }
 

@@ -13,8 +13,8 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// Allows `burst` takes at once and `per_second` in the long run. Counts thousandths, so that a slow
-/// rate refills evenly.
+/// Allows `burst` takes at once and `per_second` in the long run. Counts thousandths, so that a
+/// slow rate refills evenly.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBucket {
     thousandths: u64,

@@ -33,7 +33,7 @@ pub const PAGE_ENTRIES: usize = 100;
 /// Bytes of one page of history: a page of long texts stays well below the outbox.
 pub const PAGE_BYTES: usize = 64 * 1024;
 /// Entries a snapshot of a conversation carries: what a screen shows.
-pub const SNAPSHOT_ENTRIES: u64 = 50;
+pub const SNAPSHOT_ENTRIES: usize = 50;
 /// Conversations of one list: what an agent scrolls through; the rest comes by page.
 pub const LIST_ROWS: usize = 200;
 
@@ -171,14 +171,16 @@ pub const INBOXES: usize = 32;
 pub const ORIGINS: usize = 16;
 /// Conversations one agent can be set to hold: more than anybody reads.
 pub const AGENT_CAPACITY_MOST: u32 = 100;
-/// Range of the answer timeout: less would move conversations while an agent types, more is "never".
+/// Range of the answer timeout: less would move conversations while an agent types, more is
+/// "never".
 pub const ANSWER_LEAST_MS: u32 = 10_000;
 pub const ANSWER_MOST_MS: u32 = 24 * 60 * 60 * 1000;
 /// Bytes of the last message that a conversation's row keeps for lists.
 pub const ROW_PREVIEW_BYTES: usize = 120;
 /// Longest language tag, in bytes (BCP 47 suggests room for 35).
 pub const LANGUAGE_BYTES: usize = 35;
-/// After GoingAway a connection is closed when its submits are answered, at the latest after this time.
+/// After GoingAway a connection is closed when its submits are answered, at the latest after this
+/// time.
 pub const DRAIN_MS: u64 = 2_000;
 /// Typing previews of one peer are passed on at most this often.
 pub const TYPING_INTERVAL_MS: u64 = 100;
@@ -195,7 +197,7 @@ pub const SHARD_SWEEP_MS: u64 = 60 * 1000;
 /// Commands waiting for one conversation: two senders with full windows.
 pub const CONVERSATION_QUEUE: usize = 2 * SUBMITS_IN_FLIGHT;
 /// A conversation takes one key that is far off the server's time in this interval.
-pub const KEY_SKEW_INTERVAL_MS: u64 = 1_000;
+pub const KEY_SKEW_INTERVAL_MS: u32 = 1_000;
 /// Journal batches that wait for the publisher: then the writer waits, and senders with it.
 pub const OUTCOME_BATCHES: usize = 64;
 /// Inputs waiting for the front.

@@ -19,7 +19,8 @@ pub struct Config {
     #[schemars(with = "String", extend("x-zh" = "TLS 监听地址和端口：控制台、组件、WebSocket 和 HTTP/2 \
         共用。同一端口上的明文请求会被重定向；来自本机的明文请求直接处理。"))]
     pub listen: SocketAddr,
-    /// A second listener that speaks plain HTTP, for a reverse proxy on the same machine or network.
+    /// A second listener that speaks plain HTTP, for a reverse proxy on the same machine or
+    /// network.
     #[schemars(with = "Option<String>", extend("x-zh" = "另一个明文 HTTP 监听地址，供同机或同网的反向代理使用。"))]
     pub plain_listen: Option<SocketAddr>,
     /// Folder of everything the desk keeps. Under systemd it is the unit's state folder

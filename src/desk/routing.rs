@@ -1,5 +1,6 @@
-//! Who gets whom: the queue of each team and the load of each agent, pure. It proposes; the conversation
-//! decides. Everything here is derived from rows and applied entries, so a restart rebuilds it.
+//! Who gets whom: the queue of each team and the load of each agent, pure. It proposes; the
+//! conversation decides. Everything here is derived from rows and applied entries, so a restart
+//! rebuilds it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,8 +73,8 @@ struct Owned {
 }
 
 impl Routing {
-    /// A conversation as its last applied entry left it. Rows may come late or twice, never reordered
-    /// for the worse: the shell drops rows older than one it has handed in.
+    /// A conversation as its last applied entry left it. Rows may come late or twice, never
+    /// reordered for the worse: the shell drops rows older than one it has handed in.
     pub fn update(&mut self, row: &Conversation, now: Tick) {
         let id = row.id;
         match row.state {
@@ -242,7 +243,8 @@ impl Routing {
         }
     }
 
-    /// The returning agent first, then the least load for the capacity, then the longest without one.
+    /// The returning agent first, then the least load for the capacity, then the longest without
+    /// one.
     fn choose(&self, waiting: &Waiting, loads: &Loads) -> Option<AgentId> {
         let free = |agent: &AgentId, seat: &Seat| {
             seat.serves(waiting.team) && load(loads, *agent) < seat.capacity

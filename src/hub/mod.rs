@@ -123,7 +123,8 @@ impl Hub {
     }
 
     fn part(&self, feed: &Feed) -> MutexGuard<'_, HashMap<Feed, Followers>> {
-        let part = self.hasher.hash_one(feed) as usize % PARTS;
+        // Below `PARTS`, which is a usize.
+        let part = usize::try_from(self.hasher.hash_one(feed) % PARTS as u64).unwrap_or_default();
         self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

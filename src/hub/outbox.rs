@@ -1,5 +1,6 @@
-//! What waits for one connection: bounded in bytes, filled by anybody, drained by the connection's task.
-//! Invariant: an overflow empties the outbox and is seen by its owner; nothing is dropped silently.
+//! What waits for one connection: bounded in bytes, filled by anybody, drained by the
+//! connection's task. Invariant: an overflow empties the outbox and is seen by its owner; nothing
+//! is dropped silently.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

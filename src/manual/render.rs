@@ -110,7 +110,8 @@ fn joined(lines: &[&str]) -> String {
     let mut text = String::new();
     for line in lines {
         let wide = |c: Option<char>| c.is_some_and(|c| c > '\u{2e80}');
-        if !text.is_empty() && !(wide(text.chars().last()) && wide(line.chars().next())) {
+        let tight = wide(text.chars().last()) && wide(line.chars().next());
+        if !text.is_empty() && !tight {
             text.push(' ');
         }
         text.push_str(line);

@@ -1,6 +1,6 @@
-//! A certificate from an ACME authority (RFC 8555), proved by TLS-ALPN-01 on the desk's own port, and
-//! renewed. Invariant: nothing is asked of anybody unless the configuration names a directory, and
-//! a failure never touches the certificate in use.
+//! A certificate from an ACME authority (RFC 8555), proved by TLS-ALPN-01 on the desk's own port,
+//! and renewed. Invariant: nothing is asked of anybody unless the configuration names a
+//! directory, and a failure never touches the certificate in use.
 
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;

@@ -1,5 +1,5 @@
-//! What conformance and memory tests talk to: every message comes back, through the listener, limits
-//! and WebSocket of the product. Only built with the feature `test-peer`.
+//! What conformance and memory tests talk to: every message comes back, through the listener,
+//! limits and WebSocket of the product. Only built with the feature `test-peer`.
 
 use std::convert::Infallible;
 use std::future::{Ready, poll_fn, ready};

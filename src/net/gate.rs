@@ -104,7 +104,8 @@ impl Gate {
         }
     }
 
-    /// Whether plain HTTP of this peer is served: it is on this machine, or a proxy that is trusted.
+    /// Whether plain HTTP of this peer is served: it is on this machine, or a proxy that is
+    /// trusted.
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
         let loopback = address.to_canonical().is_loopback();
         loopback || self.proxies.iter().any(|network| network.contains(address))

@@ -1,5 +1,5 @@
-//! One accepted socket: first byte, TLS handshake, HTTP. All of it runs in a task of its own that ends
-//! with the connection or with its upgrade, so that a WebSocket inherits none of its memory.
+//! One accepted socket: first byte, TLS handshake, HTTP. All of it runs in a task of its own that
+//! ends with the connection or with its upgrade, so that a WebSocket inherits none of its memory.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -251,7 +251,8 @@ where
     }
 }
 
-/// A stream that fails when its peer takes nothing for too long. Upgraded, it is a [`Stream`] again.
+/// A stream that fails when its peer takes nothing for too long. Upgraded, it is a [`Stream`]
+/// again.
 pub(super) struct HttpStream {
     stream: Stream,
     /// Runs while a write is held up.

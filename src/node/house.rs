@@ -1,5 +1,5 @@
-//! The desk without its listeners: store, actors, counters. `serve` puts sockets in front of it; commands
-//! use it as it is when no server runs.
+//! The desk without its listeners: store, actors, counters. `serve` puts sockets in front of it;
+//! commands use it as it is when no server runs.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -52,7 +52,8 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
             redb_cache_bytes: config.store.redb_cache_bytes(),
             min_commit_interval_ms: u64::from(config.store.min_commit_interval_ms),
         },
-        shards: std::thread::available_parallelism().map_or(1, usize::from),
+        shards: std::thread::available_parallelism()
+            .map_or(1, |cores| u8::try_from(cores.get()).unwrap_or(u8::MAX)),
         claim_code,
         endpoints: config.endpoints.clone(),
     };

@@ -21,13 +21,15 @@ pub struct Notifier {
     watchdog: Option<Duration>,
 }
 
+/// Hands a call to the writer's thread; it is made there, without a sync.
+pub type Probe = Arc<dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync>;
+
 /// Where signs of life are looked for.
 #[derive(Clone)]
 pub struct Pulse {
     /// Commits so far.
     pub commits: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// Hands a call to the writer's thread; it is made there, without a sync.
-    pub probe: Arc<dyn Fn(Box<dyn FnOnce() + Send>) + Send + Sync>,
+    pub probe: Probe,
     /// Our own listener.
     pub listener: SocketAddr,
 }

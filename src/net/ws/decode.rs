@@ -160,7 +160,8 @@ impl Partial {
     const EMPTY: Self =
         Self { text: false, data: Vec::new(), checked: 0, missing: 0, last: false, mask: [0; 4] };
 
-    /// A character may be cut by the end of what has arrived; anything else wrong is wrong for ever.
+    /// A character may be cut by the end of what has arrived; anything else wrong is wrong for
+    /// ever.
     fn check(&mut self) -> Result<(), Violation> {
         match std::str::from_utf8(&self.data[self.checked..]) {
             Ok(_) => self.checked = self.data.len(),

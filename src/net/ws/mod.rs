@@ -1,5 +1,5 @@
-//! WebSockets (RFC 6455), server side. A connection that waits owns no buffer: reads go to a scratch
-//! of the thread, writes are kept only as far as the socket would not take them.
+//! WebSockets (RFC 6455), server side. A connection that waits owns no buffer: reads go to a
+//! scratch of the thread, writes are kept only as far as the socket would not take them.
 
 mod decode;
 mod socket;

@@ -72,8 +72,8 @@ enum State {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// `early` is what the peer sent behind its upgrade request; `message_bytes` the longest message
-    /// it may send.
+    /// `early` is what the peer sent behind its upgrade request; `message_bytes` the longest
+    /// message it may send.
     pub fn new(stream: S, early: &[u8], message_bytes: usize) -> Self {
         Self {
             stream,
@@ -136,9 +136,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Sends what is unsent, then whatever `next` hands out, until it has no more and the socket has
-    /// taken everything. `Pending` means that the socket would block; what it did not take is kept.
-    /// After [`WebSocket::close`] nothing more is asked of `next`.
+    /// Sends what is unsent, then whatever `next` hands out, until it has no more and the socket
+    /// has taken everything. `Pending` means that the socket would block; what it did not take is
+    /// kept. After [`WebSocket::close`] nothing more is asked of `next`.
     pub fn poll_send(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,5 +1,5 @@
-//! From an HTTP/1.1 request to a WebSocket (RFC 6455 section 4.2). The HTTP machinery and its buffers
-//! are gone once the upgrade is done: what is left is the raw stream.
+//! From an HTTP/1.1 request to a WebSocket (RFC 6455 section 4.2). The HTTP machinery and its
+//! buffers are gone once the upgrade is done: what is left is the raw stream.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
@@ -27,8 +27,8 @@ pub struct Upgrading {
     on: OnUpgrade,
 }
 
-/// Checks the request and makes the answer (101, without a body). `protocol` is the subprotocol that
-/// the caller chose among those the client offers.
+/// Checks the request and makes the answer (101, without a body). `protocol` is the subprotocol
+/// that the caller chose among those the client offers.
 ///
 /// # Errors
 /// What is missing.

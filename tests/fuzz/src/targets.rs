@@ -23,8 +23,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("certificate", certificate),
 ];
 
-/// A client's side of a WebSocket after the upgrade. However the bytes are cut into frames, a message
-/// is never longer than the limit, and the socket comes to an end.
+/// A client's side of a WebSocket after the upgrade. However the bytes are cut into frames, a
+/// message is never longer than the limit, and the socket comes to an end.
 pub fn websocket(bytes: &[u8]) {
     const LIMIT: usize = 4096;
     let (early, rest) = bytes.split_at(bytes.len() / 3);
