@@ -22,7 +22,9 @@ pub async fn take(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let caller = Caller::of(app.settings(), &parts);
     let peer = identity::peer(&app, &caller, &parts).await?;
-    if !body::has_media_type(&parts.headers, MEDIA_TYPE) {
+    // Without a word on its type the body is taken for frames: they say themselves what they are.
+    let typed = parts.headers.contains_key(header::CONTENT_TYPE);
+    if typed && !body::has_media_type(&parts.headers, MEDIA_TYPE) {
         return Err(code::MEDIA_TYPE.into());
     }
     let bytes = body::whole(&parts.headers, body, FRAME_BYTES).await?;
