@@ -74,7 +74,8 @@ export class Connection {
 
   async post(client: Part<ClientFrame>[]): Promise<void> {
     const body = encode(FrameList, { client }) as BodyInit;
-    await this.frames('/v1/frames', { method: 'POST', body });
+    const headers = { 'Content-Type': 'application/x-protobuf' };
+    await this.frames('/v1/frames', { method: 'POST', headers, body });
   }
 
   /** Hands each frame of the answer to the session. */

@@ -244,6 +244,9 @@ test('sockets that never open give way to HTTP', async () => {
   globalThis.fetch = (async (url: string, init?: RequestInit) => {
     posted.push(`${init?.method ?? 'GET'} ${new URL(url).pathname}`);
     const body = init?.body as Uint8Array | undefined;
+    const headers = (init?.headers ?? {}) as Record<string, string>;
+    if (body) assert.equal(headers['Content-Type'], 'application/x-protobuf');
+    assert.equal(headers.Authorization, `Bearer ${'ab'.repeat(32)}`);
     const answer = body?.length
       ? { server: [{ ack: { conversation, key: session.pending[0]?.key ?? '', index: 1 } }] }
       : {};
