@@ -23,6 +23,7 @@ pub fn settle_paths(config: &mut Config, tree: &Node, credentials: Option<&str>)
         config.data = absolute;
     }
     for (path, key) in [
+        (&mut config.tls.acme.root, "tls.acme.root"),
         (&mut config.tls.certificate, "tls.certificate"),
         (&mut config.tls.key, "tls.key"),
         (&mut config.metrics.token_file, "metrics.token_file"),
@@ -130,6 +131,7 @@ fn partners(config: &Config, found: &mut Found<'_>) {
 /// Files that settings name must be there and readable before anything starts.
 fn files(config: &Config, found: &mut Found<'_>) {
     let named = [
+        ("tls.acme.root", &config.tls.acme.root),
         ("tls.certificate", &config.tls.certificate),
         ("tls.key", &config.tls.key),
         ("metrics.token_file", &config.metrics.token_file),

@@ -86,6 +86,10 @@ pub struct Acme {
     /// Domain names of the certificate.
     #[schemars(extend("x-zh" = "证书中的域名。"))]
     pub domains: Vec<String>,
+    /// PEM file of the authority behind the directory's own certificate, for one inside the
+    /// organisation. Left out: the system's list.
+    #[schemars(extend("x-zh" = "ACME 服务器证书的签发机构（PEM 文件），用于内部机构。未设置则使用系统信任列表。"))]
+    pub root: Option<PathBuf>,
 }
 
 /// How the disk is used.

@@ -14,6 +14,7 @@ use super::Fault;
 use crate::base::Wall;
 use crate::base::code;
 use crate::config::Config;
+use crate::net::acme::Acme;
 
 /// What the listeners present, and the authority behind it when it is our own.
 #[derive(Debug)]
@@ -45,6 +46,9 @@ pub fn certificates(config: &Config, now: Wall) -> Result<Certificates, Fault> {
     if chain.exists() && key.exists() {
         let identity = Identity::read(&read(&chain)?, &read(&key)?)
             .map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+        return Ok(Certificates { identity, authority_pem: None });
+    }
+    if let Some(identity) = acme(config).and_then(|acme| acme.kept()) {
         return Ok(Certificates { identity, authority_pem: None });
     }
     let authority = authority(&config.data)?;
@@ -132,6 +136,19 @@ fn imported(data: &Path) -> (PathBuf, PathBuf) {
 /// Chain and key that the own authority issued.
 fn issued(data: &Path) -> (PathBuf, PathBuf) {
     (data.join("tls/site.pem"), data.join("tls/site.key"))
+}
+
+/// The authority that a configuration line names, and what it is asked for.
+#[must_use]
+pub fn acme(config: &Config) -> Option<Acme> {
+    let asked = &config.tls.acme;
+    Some(Acme {
+        directory: asked.directory.clone()?,
+        contact: asked.contact.clone(),
+        domains: asked.domains.clone(),
+        root: asked.root.clone(),
+        folder: config.data.join("tls"),
+    })
 }
 
 fn authority(data: &Path) -> Result<Authority, Fault> {

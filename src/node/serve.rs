@@ -20,6 +20,7 @@ use crate::base::{Language, Private, code};
 use crate::config::{self, Config};
 use crate::health;
 use crate::http;
+use crate::net::acme::Acme;
 use crate::net::{self, Door, NetFault, Server};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -33,8 +34,9 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let house = build(&config, claim_code.clone()).await?;
     let certificates = identity::certificates(&config, house.clock.wall())?;
     let presented = Presented::new(&certificates.identity);
-    let acme = config.tls.acme.directory.is_some();
-    let tls = server_config(Arc::clone(&presented), TlsOptions { acme }).map_err(NetFault::Tls)?;
+    let acme = identity::acme(&config);
+    let tls_options = TlsOptions { acme: acme.is_some() };
+    let tls = server_config(Arc::clone(&presented), tls_options).map_err(NetFault::Tls)?;
 
     let doors = Door::open(config.listen, config.plain_listen)?;
     Door::keep(&doors);
@@ -64,6 +66,7 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let reloading = || reload(&inputs, &mut config, &logs, &presented, &house);
     tokio::select! {
         () = notifier.watch(pulse(&house, bound)) => {}
+        () = keep_certificate(acme, &presented, &house) => {}
         () = attend(&control, operator) => {}
         reason = signals(asked, reloading) => reason?,
     }
@@ -75,6 +78,14 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     tokio::join!(drained, house.close(RESTART_MS, DRAIN_PATIENCE_MS));
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Gets and renews a certificate when a configuration line names an authority; else does nothing.
+async fn keep_certificate(acme: Option<Acme>, presented: &Arc<Presented>, house: &House) {
+    if let Some(acme) = acme {
+        acme.keep_valid(Arc::clone(presented), Arc::clone(&house.clock)).await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Serves the control socket. Without it the desk runs all the same, and says so.
