@@ -195,6 +195,13 @@ export function rate(widget: PosthouseWidget): void {
   widget.form.addEventListener('submit', () => card.remove(), { once: true });
 }
 
+/** At most the 128 bytes that the desk takes for a name. */
+function short(text: string): string {
+  let value = text.trim();
+  while (new TextEncoder().encode(value).length > 128) value = value.slice(0, -1);
+  return value;
+}
+
 /** Nobody is there: asks for name, contact and message instead of showing the input. */
 export function offline(widget: PosthouseWidget): void {
   if (widget.panel.querySelector('.card')) return;
@@ -203,7 +210,7 @@ export function offline(widget: PosthouseWidget): void {
     h<HTMLInputElement>('input', { name: key, autocomplete: kind, maxlength: 100 });
   const name = field('name', 'name');
   const contact = field('contact', 'email');
-  const message = h<HTMLTextAreaElement>('textarea', { rows: 4, maxlength: 8000, required: '' });
+  const message = h<HTMLTextAreaElement>('textarea', { rows: 4, maxlength: 2700, required: '' });
   contact.required = true;
   const end = () => {
     stop();
@@ -213,7 +220,7 @@ export function offline(widget: PosthouseWidget): void {
   };
   const send = (event: Event) => {
     event.preventDefault();
-    const profile = { name: name.value.trim(), contact: contact.value.trim() };
+    const profile = { name: short(name.value), contact: short(contact.value) };
     void widget.send({ text: message.value.trim() }, profile);
     end();
   };

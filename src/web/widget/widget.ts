@@ -140,7 +140,7 @@ export class PosthouseWidget extends HTMLElement {
       rows: 1,
       'aria-label': say('write'),
       placeholder: say('write'),
-      maxlength: 8000,
+      maxlength: 2700,
       oninput: () => this.#typed(),
       onkeydown: (event: KeyboardEvent) => {
         // Enter that ends an input method's composition does not send.
