@@ -5,7 +5,9 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::Pin;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -299,4 +301,78 @@ async fn a_drained_house_lets_requests_end_and_takes_no_more() {
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with('5'), "{answer}");
     tokio::time::timeout(Duration::from_secs(2), drained).await.unwrap().unwrap();
     drop(idle);
+}
+
+/// A desk of its own process, with 64 descriptors.
+struct Poor {
+    process: Child,
+    address: SocketAddr,
+    data: PathBuf,
+}
+
+impl Poor {
+    fn start() -> Self {
+        let binary = std::env::var_os("POSTHOUSE_BIN")
+            .unwrap_or_else(|| env!("CARGO_BIN_EXE_posthouse").into());
+        let data = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("few_descriptors");
+        let _ = std::fs::remove_dir_all(&data);
+        let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let process = Command::new("sh")
+            .args(["-c", "ulimit -n 64; exec \"$0\" serve --data \"$1\" --listen \"$2\""])
+            .arg(binary)
+            .arg(&data)
+            .arg(address.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { process, address, data }
+    }
+
+    /// The status of `/healthz`, asked without TLS from this machine; `None` without an answer.
+    async fn health(&self) -> Option<String> {
+        let mut tcp = TcpStream::connect(self.address).await.ok()?;
+        let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        tcp.write_all(request).await.ok()?;
+        let mut answer = String::new();
+        let read = tcp.read_to_string(&mut answer);
+        tokio::time::timeout(Duration::from_secs(2), read).await.ok()?.ok()?;
+        Some(answer.get(9..12)?.to_owned())
+    }
+
+    async fn becomes_healthy(&self) -> bool {
+        for _ in 0..100 {
+            if self.health().await.as_deref() == Some("200") {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        false
+    }
+}
+
+impl Drop for Poor {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+#[tokio::test]
+async fn a_desk_with_sixty_four_descriptors_survives_three_hundred_sockets() {
+    let mut desk = Poor::start();
+    assert!(desk.becomes_healthy().await, "it starts");
+    let mut kept = Vec::new();
+    for _ in 0..300 {
+        kept.extend(TcpStream::connect(desk.address).await);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(desk.process.try_wait().unwrap().is_none(), "it runs while it is full");
+    assert_ne!(desk.health().await.as_deref(), Some("200"), "there was a shortage at all");
+    drop(kept);
+    assert!(desk.becomes_healthy().await, "it serves again");
+    assert!(desk.process.try_wait().unwrap().is_none());
 }
