@@ -15,6 +15,7 @@ use crate::base::Wall;
 use crate::base::code;
 use crate::config::Config;
 use crate::net::acme::Acme;
+use crate::net::code_of;
 
 /// What the listeners present, and the authority behind it when it is our own.
 #[derive(Debug)]
@@ -39,13 +40,13 @@ pub fn certificates(config: &Config, now: Wall) -> Result<Certificates, Fault> {
     let now_s = now.ms / 1000;
     if let (Some(chain), Some(key)) = (&config.tls.certificate, &config.tls.key) {
         let identity = Identity::read(&read(chain)?, &read(key)?)
-            .map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+            .map_err(|flaw| Fault::new(code_of(&flaw), flaw))?;
         return Ok(Certificates { identity, authority_pem: None });
     }
     let (chain, key) = imported(&config.data);
     if chain.exists() && key.exists() {
         let identity = Identity::read(&read(&chain)?, &read(&key)?)
-            .map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+            .map_err(|flaw| Fault::new(code_of(&flaw), flaw))?;
         return Ok(Certificates { identity, authority_pem: None });
     }
     if let Some(identity) = acme(config).and_then(|acme| acme.kept()) {
@@ -63,9 +64,8 @@ pub fn certificates(config: &Config, now: Wall) -> Result<Certificates, Fault> {
     let identity = match good {
         Some(kept) => kept,
         None => {
-            let issued = authority
-                .issue(&names, now_s)
-                .map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+            let issued =
+                authority.issue(&names, now_s).map_err(|flaw| Fault::new(code_of(&flaw), flaw))?;
             write(&key, issued.key_pem(), 0o600)?;
             write(&chain, issued.chain_pem(), 0o644)?;
             issued
@@ -86,11 +86,13 @@ pub fn present(config: &Config) -> Result<Option<(Facts, bool)>, Fault> {
         None if imported.exists() => (imported, false),
         None => (issued(&config.data).0, true),
     };
+    if let Some(identity) = acme(config).filter(|_| own).and_then(|acme| acme.kept()) {
+        return Ok(Some((identity.facts().clone(), false)));
+    }
     if !chain.exists() {
         return Ok(None);
     }
-    let facts =
-        facts_of_pem(&read(&chain)?).map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+    let facts = facts_of_pem(&read(&chain)?).map_err(|flaw| Fault::new(code_of(&flaw), flaw))?;
     Ok(Some((facts, own)))
 }
 
@@ -104,7 +106,7 @@ pub fn renew(config: &Config, now: Wall) -> Result<(), Fault> {
     }
     let fresh = authority(&config.data)?
         .issue(&names(config), now.ms / 1000)
-        .map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+        .map_err(|flaw| Fault::new(code_of(&flaw), flaw))?;
     let (chain, key) = issued(&config.data);
     write(&key, fresh.key_pem(), 0o600)?;
     write(&chain, fresh.chain_pem(), 0o644)
@@ -120,7 +122,7 @@ pub fn import(config: &Config, chain: &Path, key: &Path, now: Wall) -> Result<()
     }
     let now_s = now.trusted.then_some(now.ms / 1000);
     let identity = Identity::import(&read(chain)?, &read(key)?, now_s)
-        .map_err(|flaw| Fault::new(crate::net::code_of(&flaw), flaw))?;
+        .map_err(|flaw| Fault::new(code_of(&flaw), flaw))?;
     let folder = config.data.join("tls");
     fs::create_dir_all(&folder).map_err(|error| Fault::file(&folder, &error))?;
     let (chain, key) = imported(&config.data);
@@ -155,12 +157,12 @@ fn authority(data: &Path) -> Result<Authority, Fault> {
     let (certificate, key) = (authority_path(data), data.join("tls/ca.key"));
     if certificate.exists() && key.exists() {
         return Authority::read(&read(&certificate)?, &read(&key)?)
-            .map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw));
+            .map_err(|flaw| Fault::new(code_of(&flaw), flaw));
     }
     let folder = data.join("tls");
     fs::create_dir_all(&folder).map_err(|error| Fault::file(&folder, &error))?;
     let name = format!("Posthouse CA {}", host_name());
-    let made = Authority::create(&name).map_err(|flaw| Fault::new(code::BAD_CERTIFICATE, flaw))?;
+    let made = Authority::create(&name).map_err(|flaw| Fault::new(code_of(&flaw), flaw))?;
     write(&key, &made.key_pem(), 0o600)?;
     write(&certificate, made.certificate_pem(), 0o644)?;
     Ok(made)
