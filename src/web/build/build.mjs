@@ -35,7 +35,8 @@ async function script(entry, format, outDir, name, define = {}) {
   Object.assign(config.define, define);
   config.plugins = [visitorTables];
   // As a library: dynamic imports stay as they are written.
-  if (format === 'iife') config.build.lib = { entry: join(web, entry), formats: [format], name: '_' };
+  if (format === 'iife')
+    config.build.lib = { entry: join(web, entry), formats: [format], name: '_' };
   config.build.rollupOptions = {
     input: join(web, entry),
     preserveEntrySignatures: 'strict',

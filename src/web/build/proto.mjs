@@ -101,7 +101,10 @@ function generate({ messages, enums }, left = new Set()) {
     }
     out.push(`export interface ${message.name} {`, ...shape, '}');
     const spec = [`'${words.join(' ')}'`, ...nests].join(', ');
-    out.push(`export const ${message.name}: Schema<${message.name}> = /*#__PURE__*/ message(${spec});`, '');
+    out.push(
+      `export const ${message.name}: Schema<${message.name}> = /*#__PURE__*/ message(${spec});`,
+      '',
+    );
   };
   messages.forEach(emit);
   return out.join('\n');

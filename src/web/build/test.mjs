@@ -25,8 +25,18 @@ await build({
   logLevel: 'warn',
   define: { __VERSION__: '"0.0.0"', __EXTRA__: '"extra.js"' },
   ssr: { noExternal: true },
-  build: { ssr: true, outDir: out, emptyOutDir: true, target: 'node20', minify: false, rollupOptions: { input } },
+  build: {
+    ssr: true,
+    outDir: out,
+    emptyOutDir: true,
+    target: 'node20',
+    minify: false,
+    rollupOptions: { input },
+  },
 });
 const files = Object.keys(input).map((name) => join(out, `${name}.js`));
-const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...files], { stdio: 'inherit', cwd: web });
+const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...files], {
+  stdio: 'inherit',
+  cwd: web,
+});
 process.exit(status ?? 1);

@@ -77,7 +77,7 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
     if (kind === 'n' || kind === 'b') {
       if (wire === 2 && list) {
         const end = at;
-        for (at = start; at < end; ) list.push(varint());
+        for (at = start; at < end;) list.push(varint());
       } else if (wire === 0) {
         if (list) list.push(length);
         else out[name] = kind === 'b' ? length > 0 : length;
@@ -126,7 +126,10 @@ export function encode<T>(schema: Schema<T>, value: Part<T>): Uint8Array {
     if (item === undefined) continue;
     if (mode === '*') {
       for (const element of item as unknown[]) put(number, kind, element);
-    } else if (mode === '?' || (typeof kind !== 'string' ? item : (item as string).length ?? item)) {
+    } else if (
+      mode === '?' ||
+      (typeof kind !== 'string' ? item : ((item as string).length ?? item))
+    ) {
       put(number, kind, item);
     }
   }

@@ -193,7 +193,9 @@ export class Connection {
 
   #ping(): void {
     if (this.#socket?.readyState !== 1) return;
-    this.#socket.send(encode(ClientFrame, { ping: { cursors: this.#hooks.cursors() } }) as BufferSource);
+    this.#socket.send(
+      encode(ClientFrame, { ping: { cursors: this.#hooks.cursors() } }) as BufferSource,
+    );
     clearTimeout(this.#heartbeat);
     this.#heartbeat = setTimeout(() => {
       // The path died without a word: look more often from now on.
@@ -226,7 +228,8 @@ export class Connection {
     const wait = asked > 0 ? honoured(asked) : 0;
     this.#notBefore = Date.now() + wait;
     if (wait) this.#later(wait, why, sentence);
-    else if (welcomed || this.#socketFailures === SOCKET_TRIES) this.#later(backoff(0), why, sentence);
+    else if (welcomed || this.#socketFailures === SOCKET_TRIES)
+      this.#later(backoff(0), why, sentence);
     else this.#failed(why, sentence);
   }
 

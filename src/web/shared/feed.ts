@@ -5,7 +5,6 @@ import { Entry, type Delivery, type Mark, type Snapshot } from './gen/posthouse.
 import type { Row } from './api.ts';
 import type { Place, StoredRow } from './store.ts';
 
-
 export class FeedState implements Place {
   epoch = '';
   index = 0;
@@ -25,7 +24,7 @@ export class FeedState implements Place {
   deliver(delivery: Delivery): boolean {
     if (delivery.index > this.index) this.held.set(delivery.index, delivery);
     const before = this.index;
-    for (let next; this.epoch && (next = this.held.get(this.index + 1)); ) {
+    for (let next; this.epoch && (next = this.held.get(this.index + 1));) {
       this.held.delete(next.index);
       this.index = next.index;
       this.#take(next);

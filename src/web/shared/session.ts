@@ -175,7 +175,9 @@ class Session implements PosthouseSession {
     const answer = await this.request(`${this.#path(feed)}&before=${index}`);
     if (!answer.ok) throw new Error(`${answer.status}`);
     const { server } = decode(proto.FrameList, new Uint8Array(await answer.arrayBuffer()));
-    const rows = server.flatMap(({ delivery }) => (delivery ? [toRow(delivery, delivery.entry)] : []));
+    const rows = server.flatMap(({ delivery }) =>
+      delivery ? [toRow(delivery, delivery.entry)] : [],
+    );
     for (const row of rows) this.#feeds.get(feed)?.rows.set(row.index, row);
     return rows;
   }
@@ -223,7 +225,8 @@ class Session implements PosthouseSession {
     else if (message.t === 'state' && message.to === this.#id) message.events.forEach(this.#repeat);
     else if (message.t === 'lead') this.#announce();
     else if (!leads) return;
-    else if (message.t === 'hi') this.#tabs.post({ t: 'state', to: message.tab, events: this.#state() });
+    else if (message.t === 'hi')
+      this.#tabs.post({ t: 'state', to: message.tab, events: this.#state() });
     else if (message.t === 'follow') void this.#join(message.feed, message.tab, message.exists);
     else if (message.t === 'unfollow') this.#leave(message.feed, message.tab);
     else if (message.t === 'send') this.#connection.send(message.frame);
@@ -294,7 +297,10 @@ class Session implements PosthouseSession {
     const stored = await this.#store.load(feed);
     const place = stored?.place;
     if (place && place.index - (place.snapshot?.index ?? 0) <= ROWS_PER_SNAPSHOT) {
-      state.restore(place, stored.rows.map((row) => toRow(row, row.raw)));
+      state.restore(
+        place,
+        stored.rows.map((row) => toRow(row, row.raw)),
+      );
     }
     state.absent = !state.epoch && !exists;
     if (state.epoch) this.#outbox.opened.add(toFeed(feed).id);
@@ -340,7 +346,8 @@ class Session implements PosthouseSession {
     if (this.#connection.link.state !== 'live') return;
     const cursors = this.#ask(feeds, false);
     if (!cursors.length) return;
-    if (this.#connection.link.transport === 'socket') this.#connection.send({ follow: { cursors } });
+    if (this.#connection.link.transport === 'socket')
+      this.#connection.send({ follow: { cursors } });
     else for (const feed of feeds) void this.#pull(feed);
   }
 
@@ -371,7 +378,8 @@ class Session implements PosthouseSession {
     if (typing) this.#emit({ type: 'typing', typing });
     if (presence) this.#emit({ type: 'presence', presence });
     if (frame.queuePlace) this.#emit({ type: 'queue_place', place: frame.queuePlace });
-    for (const { feed, index } of frame.pong?.heads ?? []) if (feed) this.#behind(feedName(feed), index);
+    for (const { feed, index } of frame.pong?.heads ?? [])
+      if (feed) this.#behind(feedName(feed), index);
   }
 
   #delivered(delivery: proto.Delivery): void {

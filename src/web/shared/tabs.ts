@@ -30,7 +30,12 @@ export class Tabs {
   #abort: AbortController | undefined;
 
   /** Calls `lead` when this tab leads, `hear` for what other tabs say. */
-  start(scope: string, share: boolean, lead: () => void, hear: (message: TabMessage) => void): void {
+  start(
+    scope: string,
+    share: boolean,
+    lead: () => void,
+    hear: (message: TabMessage) => void,
+  ): void {
     const begin = () => {
       this.leads = true;
       lead();

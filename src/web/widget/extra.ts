@@ -52,7 +52,9 @@ export function emoji(widget: PosthouseWidget): void {
     input.dispatchEvent(new Event('input'));
     input.focus();
   };
-  const signs = EMOJI.map((sign) => h('button', { type: 'button', 'aria-label': sign, onclick: () => put(sign) }, sign));
+  const signs = EMOJI.map((sign) =>
+    h('button', { type: 'button', 'aria-label': sign, onclick: () => put(sign) }, sign),
+  );
   const box = h('div.emoji', { role: 'group' }, ...signs);
   form.before(box);
   widget.log.toEnd();
@@ -77,7 +79,11 @@ async function send(widget: PosthouseWidget, file: File): Promise<void> {
   const { session, conversation, log } = widget;
   const bar = h<HTMLProgressElement>('progress', { max: 1, value: 0, 'aria-label': file.name });
   const request = new XMLHttpRequest();
-  const cancel = h('button', { type: 'button', onclick: () => (request.abort(), row.remove()) }, say(widget, 'cancel'));
+  const cancel = h(
+    'button',
+    { type: 'button', onclick: () => (request.abort(), row.remove()) },
+    say(widget, 'cancel'),
+  );
   const note = h('div');
   const row = h('div.up', {}, file.name, bar, note, cancel);
   log.element.append(row);
@@ -87,11 +93,14 @@ async function send(widget: PosthouseWidget, file: File): Promise<void> {
     bar.remove();
     note.textContent = told || say(widget, key);
     const again = () => (row.remove(), void send(widget, file));
-    if (key === 'failed') cancel.before(h('button', { type: 'button', onclick: again }, say(widget, 'retry')));
+    if (key === 'failed')
+      cancel.before(h('button', { type: 'button', onclick: again }, say(widget, 'retry')));
   };
   try {
     const name = encodeURIComponent(file.name || 'image.png');
-    const { url, headers } = await session.locate(`/v1/blobs?conversation=${conversation}&name=${name}`);
+    const { url, headers } = await session.locate(
+      `/v1/blobs?conversation=${conversation}&name=${name}`,
+    );
     request.open('POST', url);
     for (const [key, value] of Object.entries(headers)) request.setRequestHeader(key, value);
     request.setRequestHeader('Accept-Language', widget.language);
@@ -121,7 +130,11 @@ function reason(text: string): string {
 }
 
 /** Puts an attachment into a message's bubble: a picture, or a button that downloads. */
-export async function show(widget: PosthouseWidget, item: Attachment, slot: HTMLElement): Promise<void> {
+export async function show(
+  widget: PosthouseWidget,
+  item: Attachment,
+  slot: HTMLElement,
+): Promise<void> {
   dress(widget);
   const load = async () => {
     const path = `/v1/blobs/${item.blob}?conversation=${widget.conversation}`;
@@ -133,13 +146,25 @@ export async function show(widget: PosthouseWidget, item: Attachment, slot: HTML
     const link = h('a', { href: await load(), download: item.name });
     link.click();
   };
-  const size = item.size > 1e6 ? `${(item.size / 1e6).toFixed(1)} MB` : `${Math.ceil(item.size / 1e3)} kB`;
+  const size =
+    item.size > 1e6 ? `${(item.size / 1e6).toFixed(1)} MB` : `${Math.ceil(item.size / 1e3)} kB`;
   const label = say(widget, 'download', item.name);
-  const file = h('button.file', { type: 'button', title: label, onclick: () => void save() }, '📄', h('span', {}, item.name, h('small', {}, size)));
+  const file = h(
+    'button.file',
+    { type: 'button', title: label, onclick: () => void save() },
+    '📄',
+    h('span', {}, item.name, h('small', {}, size)),
+  );
   if (!PICTURES.includes(item.mediaType)) return slot.replaceChildren(file);
-  const image = h<HTMLImageElement>('img', { alt: item.name, width: item.width, height: item.height });
+  const image = h<HTMLImageElement>('img', {
+    alt: item.name,
+    width: item.width,
+    height: item.height,
+  });
   image.style.height = 'auto';
-  slot.replaceChildren(h('button.pic', { type: 'button', title: label, onclick: () => void save() }, image));
+  slot.replaceChildren(
+    h('button.pic', { type: 'button', title: label, onclick: () => void save() }, image),
+  );
   try {
     image.onload = () => widget.log.toEnd();
     image.onerror = () => slot.replaceChildren(file);
@@ -170,13 +195,40 @@ export function rate(widget: PosthouseWidget): void {
   dress(widget);
   let score = 0;
   const stars = [1, 2, 3, 4, 5].map((value) =>
-    h('button', { type: 'button', 'aria-label': say(widget, 'stars', `${value}`), 'aria-pressed': 'false', onclick: () => choose(value) }, '☆'),
+    h(
+      'button',
+      {
+        type: 'button',
+        'aria-label': say(widget, 'stars', `${value}`),
+        'aria-pressed': 'false',
+        onclick: () => choose(value),
+      },
+      '☆',
+    ),
   );
-  const comment = h<HTMLTextAreaElement>('textarea', { rows: 2, maxlength: 300, 'aria-label': say(widget, 'comment'), placeholder: say(widget, 'comment'), hidden: '' });
-  const go = h('button.go', { type: 'button', hidden: '', onclick: () => void finish() }, say(widget, 'submit'));
+  const comment = h<HTMLTextAreaElement>('textarea', {
+    rows: 2,
+    maxlength: 300,
+    'aria-label': say(widget, 'comment'),
+    placeholder: say(widget, 'comment'),
+    hidden: '',
+  });
+  const go = h(
+    'button.go',
+    { type: 'button', hidden: '', onclick: () => void finish() },
+    say(widget, 'submit'),
+  );
   const no = h('button.no', { type: 'button', onclick: () => card.remove() }, say(widget, 'later'));
   const title = h('h2', {}, say(widget, 'rateTitle'));
-  const card = h('div.card', {}, title, h('div.stars', { role: 'group' }, ...stars), comment, go, no);
+  const card = h(
+    'div.card',
+    {},
+    title,
+    h('div.stars', { role: 'group' }, ...stars),
+    comment,
+    go,
+    no,
+  );
   const choose = (value: number) => {
     score = value;
     comment.hidden = go.hidden = false;
@@ -188,7 +240,9 @@ export function rate(widget: PosthouseWidget): void {
   };
   const finish = async () => {
     card.remove();
-    await widget.session.submit(widget.conversation, { rate: { score, comment: comment.value.trim() } });
+    await widget.session.submit(widget.conversation, {
+      rate: { score, comment: comment.value.trim() },
+    });
   };
   widget.form.before(card);
   widget.log.toEnd();

@@ -23,7 +23,11 @@ export function pieces(text: string): { text: string; link: boolean }[] {
 export function linkify(text: string): Node[] {
   return pieces(text).map((piece) =>
     piece.link
-      ? h('a', { href: piece.text, target: '_blank', rel: 'noopener noreferrer nofollow' }, piece.text)
+      ? h(
+          'a',
+          { href: piece.text, target: '_blank', rel: 'noopener noreferrer nofollow' },
+          piece.text,
+        )
       : document.createTextNode(piece.text),
   );
 }

@@ -46,7 +46,11 @@ export class Log {
     this.#actions = actions;
     this.#clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
     this.#older = h('button.older', { type: 'button', onclick: actions.older }, say('older'));
-    this.element = h('div.log', { role: 'log', 'aria-label': say('log'), tabindex: 0 }, this.#older);
+    this.element = h(
+      'div.log',
+      { role: 'log', 'aria-label': say('log'), tabindex: 0 },
+      this.#older,
+    );
   }
 
   /** Index of the newest row. */
@@ -103,7 +107,9 @@ export class Log {
     const say = tombstone?.reason === 2 ? 'deleted' : 'recalled';
     const text = message ? (message.text ?? '') : this.#say(say);
     const base = { ...plain(key, !!author?.visitor, text), name: author?.name ?? '', atMs, index };
-    return [{ ...base, gone: !message, ...(message?.attachment && { attachment: message.attachment }) }];
+    return [
+      { ...base, gone: !message, ...(message?.attachment && { attachment: message.attachment }) },
+    ];
   }
 
   #line({ assigned, transferred, resolved, reopened, rated }: Entry): string {
@@ -142,14 +148,22 @@ export class Log {
   #state(item: Item, meta: HTMLElement): void {
     const time = item.atMs ? this.#clock.format(item.atMs) : '';
     const { index, own, refused, key, name } = item;
-    const state = !index ? 'sending' : this.read >= index ? 'read' : this.delivered >= index ? 'delivered' : 'sent';
+    const state = !index
+      ? 'sending'
+      : this.read >= index
+        ? 'read'
+        : this.delivered >= index
+          ? 'delivered'
+          : 'sent';
     const parts = refused ? [refused] : own ? [time, !item.gone && this.#say(state)] : [name, time];
     const text = parts.filter(Boolean).join(' · ');
     if (meta.textContent === text) return;
     meta.replaceChildren(text);
     if (!refused) return;
     for (const act of ['retry', 'discard'] as const) {
-      meta.append(h('button', { type: 'button', onclick: () => this.#actions[act](key) }, this.#say(act)));
+      meta.append(
+        h('button', { type: 'button', onclick: () => this.#actions[act](key) }, this.#say(act)),
+      );
     }
   }
 }

@@ -5,7 +5,8 @@ const script = document.currentScript as HTMLScriptElement | null;
 
 function mount({ src, dataset }: HTMLScriptElement): void {
   if (!dataset.inbox || document.querySelector('posthouse-widget')) return;
-  if (!customElements.get('posthouse-widget')) customElements.define('posthouse-widget', PosthouseWidget);
+  if (!customElements.get('posthouse-widget'))
+    customElements.define('posthouse-widget', PosthouseWidget);
   const widget = document.createElement('posthouse-widget') as PosthouseWidget;
   const language = dataset.lang || document.documentElement.lang || navigator.language;
   widget.setUp(new URL(src).origin, dataset.inbox, language);

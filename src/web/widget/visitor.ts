@@ -57,15 +57,21 @@ export class Visitor {
   /** Asks the server for the inbox's face and, when there is none, a token. Throws when refused. */
   async enter(): Promise<Answer> {
     const { token } = this.saved;
-    const answer = await fetch(`${this.#base}/v1/visitor?inbox=${encodeURIComponent(this.#inbox)}`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ inbox: this.#inbox, token }),
-    });
+    const answer = await fetch(
+      `${this.#base}/v1/visitor?inbox=${encodeURIComponent(this.#inbox)}`,
+      {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ inbox: this.#inbox, token }),
+      },
+    );
     const told = (await answer.json()) as Answer;
     if (!answer.ok) throw told;
     this.staffed = told.staffed;
-    this.keep({ token: told.token, face: { ...told.inbox, name: told.inbox.name || told.site.name } });
+    this.keep({
+      token: told.token,
+      face: { ...told.inbox, name: told.inbox.name || told.site.name },
+    });
     if (told.conversation && !this.saved.begun) {
       this.keep({ conversation: told.conversation, begun: true });
     }

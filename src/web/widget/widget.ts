@@ -16,8 +16,10 @@ import { Visitor } from './visitor.ts';
 const CHAT = 'M21 12a8 8 0 0 1-11.6 7.1L4 20l1-4.6A8 8 0 1 1 21 12Z';
 const CLOSE = 'M6 6l12 12M18 6 6 18';
 const SEND = 'M12 19V5M6 11l6-6 6 6';
-const SMILE = 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM8.5 14.5s1.2 2 3.5 2 3.5-2 3.5-2M9 9.5v.01M15 9.5v.01';
-const CLIP = 'M20 11.5l-8 8a5 5 0 0 1-7-7l8.5-8.5a3.4 3.4 0 0 1 4.8 4.8L10 17a1.7 1.7 0 0 1-2.4-2.4L15 7.2';
+const SMILE =
+  'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM8.5 14.5s1.2 2 3.5 2 3.5-2 3.5-2M9 9.5v.01M15 9.5v.01';
+const CLIP =
+  'M20 11.5l-8 8a5 5 0 0 1-7-7l8.5-8.5a3.4 3.4 0 0 1 4.8 4.8L10 17a1.7 1.7 0 0 1-2.4-2.4L15 7.2';
 const BANNER_MS = 2_000;
 const TYPING_MS = 6_000;
 
@@ -62,11 +64,17 @@ export class PosthouseWidget extends HTMLElement {
       retry: (key) => void this.session.retry(key),
       discard: (key) => void this.session.discard(key),
       older: () => void this.extra((extra) => extra.older(this)),
-      attachment: (attachment, slot) => void this.extra((extra) => extra.show(this, attachment, slot)),
+      attachment: (attachment, slot) =>
+        void this.extra((extra) => extra.show(this, attachment, slot)),
     });
     this.#launch = h(
       'button.launch',
-      { type: 'button', 'aria-expanded': 'false', 'aria-label': this.say('open'), onclick: () => this.toggle() },
+      {
+        type: 'button',
+        'aria-expanded': 'false',
+        'aria-label': this.say('open'),
+        onclick: () => this.toggle(),
+      },
       icon(CHAT),
       this.#badge,
     );
@@ -77,7 +85,11 @@ export class PosthouseWidget extends HTMLElement {
     document.addEventListener('visibilitychange', () => this.#seen());
     // A conversation that has begun is followed at once; otherwise only the inbox's face is asked for.
     if (this.visitor.saved.begun) void this.#start();
-    else this.visitor.enter().then(() => this.paint(), () => {});
+    else
+      this.visitor.enter().then(
+        () => this.paint(),
+        () => {},
+      );
   }
 
   get conversation(): string {
@@ -106,7 +118,11 @@ export class PosthouseWidget extends HTMLElement {
   /** Sends `text`, or what `message` says; the profile goes along with the conversation's opening. */
   async send(message: Part<Message>, profile: Part<Profile> = {}): Promise<void> {
     const { location, title, referrer } = document as Document;
-    const page = { page: location.href.slice(0, 1024), pageTitle: title.slice(0, 120), referrer: referrer.slice(0, 1024) };
+    const page = {
+      page: location.href.slice(0, 1024),
+      pageTitle: title.slice(0, 120),
+      referrer: referrer.slice(0, 1024),
+    };
     await this.#start();
     const opening = {
       inboxKey: this.inbox,
@@ -135,7 +151,11 @@ export class PosthouseWidget extends HTMLElement {
   #build(): void {
     const { say } = this;
     const tool = (name: string, label: string, path: string, onclick?: () => void) =>
-      h(`button${name}`, { type: onclick ? 'button' : 'submit', 'aria-label': label, title: label, onclick }, icon(path));
+      h(
+        `button${name}`,
+        { type: onclick ? 'button' : 'submit', 'aria-label': label, title: label, onclick },
+        icon(path),
+      );
     this.input = h<HTMLTextAreaElement>('textarea', {
       rows: 1,
       'aria-label': say('write'),
@@ -144,7 +164,8 @@ export class PosthouseWidget extends HTMLElement {
       oninput: () => this.#typed(),
       onkeydown: (event: KeyboardEvent) => {
         // Enter that ends an input method's composition does not send.
-        if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+        if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229)
+          return;
         event.preventDefault();
         this.form.requestSubmit();
       },
@@ -173,7 +194,13 @@ export class PosthouseWidget extends HTMLElement {
         ondragover: (event: Event) => event.preventDefault(),
         ondrop: (event: DragEvent) => this.#files(event, event.dataTransfer),
       },
-      h('header', {}, this.#face, h('div', {}, this.#title, this.#status), tool('', say('close'), CLOSE, () => this.toggle(false))),
+      h(
+        'header',
+        {},
+        this.#face,
+        h('div', {}, this.#title, this.#status),
+        tool('', say('close'), CLOSE, () => this.toggle(false)),
+      ),
       this.#banner,
       this.log.element,
       this.#dots,
@@ -228,7 +255,8 @@ export class PosthouseWidget extends HTMLElement {
     if (event.type === 'outbox') this.log.pending = event.pending;
     if (event.type === 'rows') event.rows.forEach((row) => this.#row(row));
     if (event.type === 'welcome') this.visitor.staffed = event.welcome.staffed;
-    if (event.type === 'presence' && !event.presence.conversation) this.visitor.staffed = event.presence.staffed;
+    if (event.type === 'presence' && !event.presence.conversation)
+      this.visitor.staffed = event.presence.staffed;
     if (event.type === 'queue_place') this.#place = event.place.place;
     if (event.type === 'typing') this.#typing(!!event.typing.author?.agent && event.typing.active);
     this.paint();
@@ -253,7 +281,15 @@ export class PosthouseWidget extends HTMLElement {
     return this.#resolved;
   }
 
-  #mark({ reader, delivered, read }: { reader?: { agent?: number }; delivered: number; read: number }): void {
+  #mark({
+    reader,
+    delivered,
+    read,
+  }: {
+    reader?: { agent?: number };
+    delivered: number;
+    read: number;
+  }): void {
     if (!reader?.agent) return;
     this.log.delivered = Math.max(this.log.delivered, delivered, read);
     this.log.read = Math.max(this.log.read, read);
@@ -270,8 +306,11 @@ export class PosthouseWidget extends HTMLElement {
     this.#face.textContent = [...name][0]!.toUpperCase();
     const { staffed } = this.visitor;
     const waiting = this.#place ? say('place', this.#place) : say('waiting');
-    this.#status.textContent = this.#queued && staffed ? waiting : say(staffed ? 'online' : 'offline');
-    const greeting = staffed ? face?.greeting || say('hello') : face?.offline_greeting || say('away');
+    this.#status.textContent =
+      this.#queued && staffed ? waiting : say(staffed ? 'online' : 'offline');
+    const greeting = staffed
+      ? face?.greeting || say('hello')
+      : face?.offline_greeting || say('away');
     this.log.render(greeting);
     this.#count();
   }
@@ -352,7 +391,9 @@ export class PosthouseWidget extends HTMLElement {
   #key(event: KeyboardEvent): void {
     if (event.key === 'Escape') return this.toggle(false);
     if (event.key !== 'Tab') return;
-    const all = this.panel.querySelectorAll<HTMLElement>('button,textarea,input,a[href],[tabindex="0"]');
+    const all = this.panel.querySelectorAll<HTMLElement>(
+      'button,textarea,input,a[href],[tabindex="0"]',
+    );
     const stops = [...all].filter((element) => element.offsetParent);
     const at = stops.indexOf(this.root.activeElement as HTMLElement);
     const next = stops[(at + (event.shiftKey ? -1 : 1) + stops.length) % stops.length];

@@ -48,7 +48,14 @@ test('unknown fields of every wire type are skipped', () => {
 });
 
 test('truncated and endless bytes are refused', () => {
-  for (const hex of ['0a', '0a05', '08', '0affffffffffffffffffff01', 'ffffffffffffffffffffff01', '0b']) {
+  for (const hex of [
+    '0a',
+    '0a05',
+    '08',
+    '0affffffffffffffffffff01',
+    'ffffffffffffffffffffff01',
+    '0b',
+  ]) {
     assert.throws(() => decode(proto.Feed, fromHex(hex)), RangeError, hex);
   }
 });

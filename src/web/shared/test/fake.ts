@@ -63,11 +63,18 @@ export class FakeServer {
         const entries = this.entries.map(
           (_, at) => this.delivery(at + 1).delivery! as Part<ServerFrame>['delivery'],
         );
-        const snapshot = { feed: this.feed(), epoch: this.epoch, index: this.entries.length, entries };
+        const snapshot = {
+          feed: this.feed(),
+          epoch: this.epoch,
+          index: this.entries.length,
+          entries,
+        };
         socket.send1({ snapshot } as Part<ServerFrame>);
       }
       for (let at = after + 1; at <= this.entries.length; at++) socket.send1(this.delivery(at));
-      socket.send1({ caughtUp: { feed: this.feed(), epoch: this.epoch, index: this.entries.length } });
+      socket.send1({
+        caughtUp: { feed: this.feed(), epoch: this.epoch, index: this.entries.length },
+      });
     }
     if (submit) {
       this.submits.push(submit);

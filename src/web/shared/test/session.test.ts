@@ -100,7 +100,10 @@ test('an ack that was lost is asked for again under the same key', async () => {
   server.mute = false;
   server.cut();
   await until(() => session.pending.length === 0);
-  assert.deepEqual(server.submits.map((submit) => submit.key), [key, key]);
+  assert.deepEqual(
+    server.submits.map((submit) => submit.key),
+    [key, key],
+  );
   assert.equal(server.entries.length, 1);
   assert.deepEqual(texts(), []);
   session.stop();
@@ -123,7 +126,10 @@ test('a reload resumes from the stored cursor', async () => {
   await second.session.start();
   await until(() => second.texts().length === 2);
   const { cursors } = server.hellos[1]!.hello!;
-  assert.deepEqual(cursors.map(({ epoch, index }) => [epoch, index]), [[server.epoch, 1]]);
+  assert.deepEqual(
+    cursors.map(({ epoch, index }) => [epoch, index]),
+    [[server.epoch, 1]],
+  );
   assert.ok(!second.events.slice(3).some((e) => e.type === 'snapshot' && e.snapshot.index > 1));
   second.session.stop();
 });
@@ -173,7 +179,9 @@ test('a hole is held and pulled, what comes twice is dropped', async () => {
   await until(() => seen.texts().length === 3);
   assert.deepEqual(seen.texts(), ['1', '2', '3']);
   assert.match(pulls[0]!, /after=1&/);
-  const told = seen.events.flatMap((e) => (e.type === 'rows' ? e.rows.map((row) => row.index) : []));
+  const told = seen.events.flatMap((e) =>
+    e.type === 'rows' ? e.rows.map((row) => row.index) : [],
+  );
   assert.deepEqual(told, [1, 2, 3]);
   seen.session.stop();
 });
@@ -284,7 +292,10 @@ test('one tab leads; a second one sends and hears through it', async () => {
     return new Promise(() => {});
   };
   let busy = false;
-  Object.defineProperty(globalThis, 'navigator', { value: { locks: { request } }, configurable: true });
+  Object.defineProperty(globalThis, 'navigator', {
+    value: { locks: { request } },
+    configurable: true,
+  });
   const a = open(scope);
   const b = open(scope);
   await a.session.follow(publicFeed(conversation), false);
