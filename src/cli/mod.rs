@@ -130,7 +130,7 @@ impl Command {
             Self::Serve(command) => command.run(language),
             Self::Setup(command) => command.run(out, language),
             Self::Agent(command) => command.run(out),
-            Self::Store(command) => command.run(out),
+            Self::Store(command) => command.run(out, language),
             Self::Cert(command) => command.run(out, language),
             Self::Doctor(command) => command.run(out, language),
             Self::Config(command) => command.run(out, language),

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use crate::base::Language;
-use crate::base::code::{self, Code};
+use crate::base::code::{self, Code, Family};
 use crate::config::Problem;
 
 /// A command that did not do what was asked.
@@ -68,8 +68,10 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
+/// What the desk refuses is wrong in what was asked, as are these.
 fn is_usage(code: Code) -> bool {
-    matches!(code, code::CLI_PASSWORD)
+    let refused = code.row().is_some_and(|row| row.family == Family::Refusal);
+    refused || [code::CLI_PASSWORD, code::CLI_CLAIMED, code::CLI_NO_SITE].contains(&code)
 }
 
 /// The three lines of a code.

@@ -55,8 +55,8 @@ impl Setup {
             Language::Zh => ("地址", "收件箱密钥", "站点 CA 证书"),
         };
         writeln!(out, "{url}: {}", word("url"))?;
-        writeln!(out, "{inbox}: {}", word("inbox"))?;
-        writeln!(out, "{authority}: {}", word("authority"))?;
+        writeln!(out, "{inbox}: {}", word("inbox_key"))?;
+        writeln!(out, "{authority}: {}", word("ca"))?;
         Ok(Ending::Done)
     }
 }

@@ -1,4 +1,4 @@
-//! `posthouse store check|repair|dump`.
+//! `posthouse store check|repair|dump`. Check and repair want a store that no process uses.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -8,11 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::operate::{Absent, operate};
-use super::{Ending, Failure, Settings};
-use crate::base::ConversationId;
+use super::operate::{Absent, has_site, operate};
+use super::{Ending, Failure, Settings, report};
+use crate::base::code;
+use crate::base::{ConversationId, Language};
 use crate::desk::{Body, Content, Entry, Gone, Who};
+use crate::node;
 use crate::node::control::Request;
+use crate::store;
+use crate::store::{Checkup, Finding};
 use crate::wire;
 
 #[derive(Args, Debug)]
@@ -23,6 +27,22 @@ pub struct StoreCommand {
 
 #[derive(Subcommand, Debug)]
 enum Action {
+    /// Read everything, change nothing, and say what is wrong.
+    Check {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Repair what can be repaired; copy the folder before.
+    Repair {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print every entry of the site in order.
     Dump {
         #[command(flatten)]
@@ -34,11 +54,115 @@ enum Action {
 }
 
 impl StoreCommand {
-    pub fn run(self, out: &mut dyn Write) -> Result<Ending, Failure> {
+    pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
         match self.action {
+            Action::Check { settings, json } => check(&settings, json, out, language),
+            Action::Repair { settings, json } => repair(&settings, json, out, language),
             Action::Dump { settings, jsonl: _ } => dump(&settings, out),
         }
     }
+}
+
+fn check(
+    settings: &Settings,
+    json: bool,
+    out: &mut dyn Write,
+    language: Language,
+) -> Result<Ending, Failure> {
+    let options = options(settings)?;
+    let checkup = store::check(&options).map_err(|fault| failed(&options, &fault))?;
+    if json {
+        let row = json!({
+            "findings": checkup.findings.iter().map(finding_row).collect::<Vec<_>>(),
+            "entries": checkup.entries,
+            "conversations": checkup.conversations,
+            "waiting": checkup.waiting,
+            "torn": checkup.torn,
+        });
+        writeln!(out, "{row}")?;
+    } else {
+        let Checkup { entries, conversations, waiting, .. } = checkup;
+        match language {
+            Language::En => writeln!(
+                out,
+                "{entries} entries of {conversations} conversations; {waiting} in the journal only"
+            )?,
+            Language::Zh => writeln!(
+                out,
+                "{conversations} 个会话共 {entries} 条记录；仅在日志中的有 {waiting} 条"
+            )?,
+        }
+    }
+    told(&checkup.findings, json, out, language)
+}
+
+fn repair(
+    settings: &Settings,
+    json: bool,
+    out: &mut dyn Write,
+    language: Language,
+) -> Result<Ending, Failure> {
+    let options = options(settings)?;
+    let repair = store::repair(&options).map_err(|fault| failed(&options, &fault))?;
+    if json {
+        let row = json!({
+            "kept": repair.kept.map(|position| position.0),
+            "moved": repair.moved,
+            "rebuilt": repair.rebuilt,
+            "left": repair.left.iter().map(finding_row).collect::<Vec<_>>(),
+        });
+        writeln!(out, "{row}")?;
+    } else {
+        let (moved, rebuilt, nothing) = match language {
+            Language::En => {
+                ("moved aside", "the database's structure was rebuilt", "nothing to do")
+            }
+            Language::Zh => ("已移开", "已重建数据库结构", "无需修复"),
+        };
+        for file in &repair.moved {
+            writeln!(out, "{file}: {moved}")?;
+        }
+        if repair.rebuilt {
+            writeln!(out, "{rebuilt}")?;
+        }
+        if repair.moved.is_empty() && !repair.rebuilt {
+            writeln!(out, "{nothing}")?;
+        }
+    }
+    told(&repair.left, json, out, language)
+}
+
+fn options(settings: &Settings) -> Result<store::Options, Failure> {
+    let options = node::store_options(&settings.load()?.config);
+    if has_site(&options.dir) {
+        return Ok(options);
+    }
+    Err(Failure::coded(code::CLI_NO_SITE, options.dir.display().to_string()))
+}
+
+fn failed(options: &store::Options, fault: &store::Fault) -> Failure {
+    if fault.code() == code::STORE_IN_USE {
+        return Failure::coded(code::CLI_STOP_FIRST, options.dir.display().to_string());
+    }
+    Failure::coded(fault.code(), fault.to_string())
+}
+
+fn finding_row(finding: &Finding) -> Value {
+    json!({ "code": finding.code.0, "name": finding.code.name(), "place": finding.place })
+}
+
+fn told(
+    findings: &[Finding],
+    json: bool,
+    out: &mut dyn Write,
+    language: Language,
+) -> Result<Ending, Failure> {
+    if !json {
+        for finding in findings {
+            report::print_lines(out, &report::lines(finding.code, &finding.place, language))?;
+        }
+    }
+    Ok(if findings.is_empty() { Ending::Done } else { Ending::Finding })
 }
 
 /// The place of an entry in its conversation is counted here: the site's feed has all entries of a

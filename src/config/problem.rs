@@ -12,7 +12,7 @@ pub struct Problem {
     /// The dotted key; empty when the whole file is meant.
     pub key: String,
     /// The value as it stands there; empty when there is none.
-    pub value: String,
+    pub value: Box<str>,
     pub hint: Hint,
 }
 
@@ -37,13 +37,13 @@ pub enum Hint {
 impl Problem {
     #[must_use]
     pub fn new(code: Code, place: Place) -> Self {
-        Self { code, place, key: String::new(), value: String::new(), hint: Hint::None }
+        Self { code, place, key: String::new(), value: Box::default(), hint: Hint::None }
     }
 
     #[must_use]
     pub fn at(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.key = key.into();
-        self.value = value.into();
+        self.value = value.into().into_boxed_str();
         self
     }
 

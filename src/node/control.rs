@@ -20,7 +20,7 @@ use crate::base::code::Code;
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
 pub enum Request {
-    /// Claim the site; answers `{urls, inbox, authority}`.
+    /// Claim the site; answers `{url, urls, inbox_key, ca, agent}`.
     Setup { owner: String, password: String, site: String, language: String },
     /// Answers `{agent}`.
     AgentAdd { login: String, name: String, role: String, teams: Vec<u32>, password: String },

@@ -45,13 +45,7 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
     let setting = actors::Setting {
         clock: Arc::clone(&clock),
         counters: Arc::clone(&counters),
-        store: store::Options {
-            dir: config.data.clone(),
-            segments: JOURNAL_SEGMENTS,
-            segment_bytes: config.store.journal_segment_bytes(),
-            redb_cache_bytes: config.store.redb_cache_bytes(),
-            min_commit_interval_ms: u64::from(config.store.min_commit_interval_ms),
-        },
+        store: store_options(config),
         shards: std::thread::available_parallelism()
             .map_or(1, |cores| u8::try_from(cores.get()).unwrap_or(u8::MAX)),
         claim_code,
@@ -59,6 +53,18 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
     };
     let running = actors::start(setting).await?;
     Ok(House { desk: running.desk.clone(), counters, clock, running })
+}
+
+/// Where and how the store of a configuration lies.
+#[must_use]
+pub fn store_options(config: &Config) -> store::Options {
+    store::Options {
+        dir: config.data.clone(),
+        segments: JOURNAL_SEGMENTS,
+        segment_bytes: config.store.journal_segment_bytes(),
+        redb_cache_bytes: config.store.redb_cache_bytes(),
+        min_commit_interval_ms: u64::from(config.store.min_commit_interval_ms),
+    }
 }
 
 impl House {

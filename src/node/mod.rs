@@ -14,7 +14,7 @@ mod serve;
 
 use std::path::Path;
 
-pub use house::{House, build, runtime};
+pub use house::{House, build, runtime, store_options};
 pub use offline::{OperateFault, operate, probe_offline};
 
 use crate::base::Language;

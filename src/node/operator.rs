@@ -102,8 +102,8 @@ impl Operator {
         Ok(json!({
             "urls": self.urls,
             "url": self.urls.first(),
-            "inbox": claimed.inbox_key,
-            "authority": self.authority,
+            "inbox_key": claimed.inbox_key,
+            "ca": self.authority,
             "agent": claimed.agent.0,
         }))
     }

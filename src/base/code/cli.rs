@@ -44,4 +44,10 @@ crate::base::code::codes! {
         remedy: "Get a new one from its issuer, then `posthouse cert import`.",
             "请向签发机构申请新证书，然后执行 posthouse cert import。";
     }
+    6008 CLI_STOP_FIRST Fault {
+        what: "A process uses this data folder.", "有进程正在使用该数据文件夹。";
+        why: "The check reads files that the process is writing.", "检查需要读取正在写入的文件。";
+        remedy: "Stop the service first: `systemctl stop posthouse`.",
+            "请先停止服务：systemctl stop posthouse。";
+    }
 }
