@@ -31,8 +31,9 @@ pub fn authority_path(data: &Path) -> PathBuf {
     data.join("tls/ca.pem")
 }
 
-/// Reads the configured certificate, or the imported one, or makes what is missing in the data folder: the authority once,
-/// the site's own certificate when there is none, it is due, or its names changed.
+/// Reads the configured certificate, or the imported one, or that of an ACME authority; else makes
+/// what is missing in the data folder: the authority once, the site's own certificate when there is
+/// none, it is due, or its names changed.
 ///
 /// # Errors
 /// A file that cannot be read or written, or a certificate that does not fit its key.
@@ -74,8 +75,8 @@ pub fn certificates(config: &Config, now: Wall) -> Result<Certificates, Fault> {
     Ok(Certificates { identity, authority_pem: Some(authority.certificate_pem().to_owned()) })
 }
 
-/// What the listeners present, or will: facts of the certificate on disk, and whether the site's own
-/// authority issued it. `None` before the first start.
+/// What the listeners present, or will: facts of the certificate on disk, and whether the site's
+/// own authority issued it. `None` before the first start.
 ///
 /// # Errors
 /// A file that cannot be read, or is no certificate.
@@ -96,7 +97,8 @@ pub fn present(config: &Config) -> Result<Option<(Facts, bool)>, Fault> {
     Ok(Some((facts, own)))
 }
 
-/// Issues another certificate from the site's own authority; a running process takes it at a reload.
+/// Issues another certificate from the site's own authority; a running process takes it at a
+/// reload.
 ///
 /// # Errors
 /// The certificate in use is not the own authority's; a file cannot be written.
