@@ -64,6 +64,23 @@ async fn a_retry_gets_the_first_ack_and_another_body_is_a_conflict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_frames_needs_no_type_but_must_not_have_another() {
+    let (bench, _) = Bench::claimed().await;
+    let bearer = format!("Bearer {TOKEN}");
+    for (kind, status) in [
+        (None, StatusCode::OK),
+        (Some("application/x-protobuf"), StatusCode::OK),
+        (Some("text/plain"), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+    ] {
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(kind.map(|kind| ("content-type", kind)));
+        let answer = bench.ask("POST", "/v1/frames", &headers, "").await;
+        assert_eq!(answer.status, status, "{kind:?}");
+    }
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_is_reached_only_by_its_visitor_and_its_agents() {
     let (bench, cookie) = Bench::claimed().await;
     let inbox = bench.inbox(&cookie).await;
