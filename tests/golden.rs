@@ -98,13 +98,23 @@ fn entries_keep_their_words() {
     assert_all_read("entry", cases.iter().map(|case| case.0).collect());
 }
 
+/// The frame without its sentence, which is for people and may be said better.
+fn meaning(bytes: &[u8]) -> proto::ServerFrame {
+    let mut frame = proto::ServerFrame::decode(bytes).unwrap();
+    if let Some(proto::server_frame::Frame::Refused(refused)) = &mut frame.frame {
+        assert!(!refused.sentence.is_empty());
+        refused.sentence.clear();
+    }
+    frame
+}
+
 #[test]
 fn server_frames_keep_their_meaning() {
     let cases = servers();
     for (name, bytes, frame) in &cases {
         let kept = committed(&format!("server/{name}"), || bytes.to_vec());
-        assert_eq!(proto::ServerFrame::decode(kept.as_slice()).as_ref(), Ok(frame), "{name}");
-        assert_eq!(proto::ServerFrame::decode(bytes.clone()).as_ref(), Ok(frame), "{name}");
+        assert_eq!(meaning(&kept), *frame, "{name}");
+        assert_eq!(meaning(bytes), *frame, "{name}");
     }
     assert_all_read("server", cases.iter().map(|case| case.0).collect());
 }

@@ -200,14 +200,7 @@ impl Desk {
     fn add_what_is_live(&self, snapshot: &mut wire::Snapshot, team: TeamId) {
         let staff = self.0.staff.borrow().clone();
         match snapshot.feed {
-            Feed::Roster => {
-                let site = self.site();
-                snapshot.agents = site.agents.values().cloned().collect();
-                snapshot.teams = site.teams.values().cloned().collect();
-                snapshot.inboxes = site.inboxes.values().cloned().collect();
-                snapshot.site = Some(site.row.clone());
-                snapshot.presence = staff.presence();
-            }
+            Feed::Roster => snapshot.presence = staff.presence(),
             Feed::Full(id) => {
                 let online = self.0.hub.is_followed(Feed::Public(id));
                 snapshot.presence.push(wire::Presence::Visitor { conversation: id, online });
@@ -234,13 +227,18 @@ pub(super) fn sees_all(row: &AgentRow) -> bool {
     row.role >= Role::Supervisor
 }
 
-/// The stored part of a snapshot. The head is read first: what comes later is delivered again.
+/// The stored part of a snapshot. Its index is never ahead of its rows: a conversation's row says
+/// where it is, for lists the head is read first, so what comes between is delivered again.
 fn stored(
     reader: &Reader,
     feed: Feed,
     conversation: Option<Conversation>,
 ) -> Result<wire::Snapshot, Fault> {
-    let index = reader.head(feed)?;
+    let index = match (feed, &conversation) {
+        (Feed::Public(_), Some(row)) => row.public_index,
+        (Feed::Full(_), Some(row)) => row.full_index,
+        _ => reader.head(feed)?,
+    };
     let mut snapshot = wire::Snapshot::of(feed, index);
     let list = |scope| {
         reader.conversations(ListQuery {
@@ -260,7 +258,14 @@ fn stored(
         }
         Feed::Inbox(agent) => snapshot.conversations = list(Scope::Agent(agent))?,
         Feed::Team(team) => snapshot.conversations = list(Scope::Team(team))?,
-        Feed::Roster | Feed::Site => {}
+        Feed::Roster => {
+            let site = reader.site()?;
+            snapshot.agents = site.agents.into_values().collect();
+            snapshot.teams = site.teams.into_values().collect();
+            snapshot.inboxes = site.inboxes.into_values().collect();
+            snapshot.site = Some(site.row);
+        }
+        Feed::Site => {}
     }
     Ok(snapshot)
 }

@@ -21,7 +21,8 @@ pub enum CommandAsk {
         score: u8,
         comment: Private,
     },
-    Profile(Profile),
+    /// Boxed, as openings are: most commands are a line of text, and all wait in queues.
+    Profile(Box<Profile>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -94,10 +94,10 @@ impl Site {
         &self,
         key: MessageKey,
         body_hash: [u8; 16],
-        opening: Option<OpeningAsk>,
+        opening: Option<Box<OpeningAsk>>,
         ask: CommandAsk,
     ) -> Request {
-        let opening = opening.map(|ask| self.opening(ask));
+        let opening = opening.map(|ask| self.opening(*ask));
         Request { key, body_hash, opening, command: self.command(ask) }
     }
 
@@ -120,7 +120,7 @@ impl Site {
             CommandAsk::Resolve => Command::Resolve,
             CommandAsk::Reopen => Command::Reopen,
             CommandAsk::Rate { score, comment } => Command::Rate { score, comment },
-            CommandAsk::Profile(profile) => Command::Profile(profile),
+            CommandAsk::Profile(profile) => Command::Profile(*profile),
         })
     }
 

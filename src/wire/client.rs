@@ -16,7 +16,7 @@ type Decoded<T> = Result<T, Code>;
 /// A submit as the shells pass it on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
-    pub opening: Option<OpeningAsk>,
+    pub opening: Option<Box<OpeningAsk>>,
     pub command: CommandAsk,
     /// XXH3-128 of the encoded command: a retry has the same.
     pub body_hash: [u8; 16],
@@ -131,9 +131,11 @@ fn status_of(status: i32) -> Decoded<Status> {
 fn submission_of(submit: proto::Submit) -> Decoded<Submission> {
     let command = submit.command.ok_or(BAD)?;
     let body_hash = xxh3_128(&command.encode_to_vec()).to_be_bytes();
-    let opening = submit.opening.map(|opening| OpeningAsk {
-        inbox_key: cut(opening.inbox_key, limits::NAME_BYTES).0,
-        profile: profile_of(opening.profile.unwrap_or_default()),
+    let opening = submit.opening.map(|opening| {
+        Box::new(OpeningAsk {
+            inbox_key: cut(opening.inbox_key, limits::NAME_BYTES).0,
+            profile: profile_of(opening.profile.unwrap_or_default()),
+        })
     });
     Ok(Submission { opening, command: ask_of(command)?, body_hash })
 }
@@ -165,7 +167,7 @@ fn ask_of(command: proto::Command) -> Decoded<CommandAsk> {
             score: u8::try_from(rated.score).unwrap_or(u8::MAX),
             comment: rated.comment.into(),
         },
-        P::Profile(profile) => CommandAsk::Profile(profile_of(profile)),
+        P::Profile(profile) => CommandAsk::Profile(Box::new(profile_of(profile))),
     })
 }
 
@@ -226,4 +228,17 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{Input, Session};
+
+    /// Inputs wait in outboxes, hundreds of them before one reader counts as slow.
+    #[test]
+    fn an_input_and_a_session_are_small() {
+        assert!(size_of::<Input<Submission>>() <= 192, "{}", size_of::<Input<Submission>>());
+        assert!(size_of::<Session<Submission>>() <= 320, "{}", size_of::<Session<Submission>>());
+    }
 }

@@ -151,7 +151,7 @@ fn submits() -> Vec<(&'static str, C, ClientFrame<Submission>)> {
         ("resolve", B::Resolve(proto::Resolved {}), CommandAsk::Resolve),
         ("reopen", B::Reopen(proto::Reopened {}), CommandAsk::Reopen),
         ("rate", B::Rate(rated), good),
-        ("profile", B::Profile(profile_message()), CommandAsk::Profile(profile())),
+        ("profile", B::Profile(profile_message()), CommandAsk::Profile(Box::new(profile()))),
     ];
     cases.into_iter().map(|(name, body, ask)| submit(name, body, ask)).collect()
 }
@@ -168,7 +168,7 @@ fn submit(
     let opens = name == "submit_text";
     let opening =
         proto::Opening { inbox_key: "abcdefgh12345678".into(), profile: Some(profile_message()) };
-    let words = OpeningAsk { inbox_key: "abcdefgh12345678".into(), profile: profile() };
+    let words = Box::new(OpeningAsk { inbox_key: "abcdefgh12345678".into(), profile: profile() });
     let frame = proto::Submit {
         conversation: id(CONVERSATION.0),
         key: id(KEY.0),
@@ -360,7 +360,7 @@ fn session_frames() -> Vec<(&'static str, Bytes, S)> {
         code: 1001,
         name: "BUSY".into(),
         retry_after_ms: 250,
-        sentence: code::BUSY.row().unwrap().what.zh.into(),
+        sentence: String::new(),
     };
     let (key, conversation) = (KEY, CONVERSATION);
     let public = Feed::Public(CONVERSATION);
