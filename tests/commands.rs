@@ -1,5 +1,5 @@
-//! The command line against the real process: setup, agents, dump, doctor and reload, with and without
-//! a running server; exit codes; and a log that knows nothing of what people say.
+//! The command line against the real process: setup, agents, dump, doctor, with and without a
+//! running server; exit codes; and a log that knows nothing of what people say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 use std::path::{Path, PathBuf};

@@ -24,8 +24,9 @@ impl Failure {
     }
 
     pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Other(error)
-            if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+        let Self::Other(error) = self else { return false };
+        let system = error.downcast_ref::<io::Error>();
+        system.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 
     /// Configuration and usage are the caller's to put right (2); the rest is the world's (3).

@@ -1,4 +1,5 @@
-//! `posthouse setup`: claims the site from the command line, before the first start or while it runs.
+//! `posthouse setup`: claims the site from the command line, before the first start or while it
+//! runs.
 
 use std::io::Write;
 use std::path::PathBuf;

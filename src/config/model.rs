@@ -135,7 +135,7 @@ pub struct Metrics {
 pub struct Log {
     /// Level, `error`, `warn`, `info`, `debug` or `trace`, or a list by room:
     /// `info,posthouse::net=debug`.
-    #[schemars(extend("x-zh" = "级别：error、warn、info、debug 或 trace；也可按模块：info,posthouse::net=debug。"))]
+    #[schemars(extend("x-zh" = "级别：error、warn、info、debug、trace；可按模块：info,posthouse::net=debug。"))]
     pub level: String,
     /// `text`, `json`, or `auto`: text on a terminal, JSON otherwise.
     #[schemars(extend("x-zh" = "text、json 或 auto（终端上为文本，否则为 JSON）。"))]

@@ -116,8 +116,13 @@ fn wrong_types_and_ranges_name_their_line() {
 #[test]
 fn the_plugin_example_loads_as_it_stands() {
     let folder = Folder::new("plugin");
-    let yaml = "plugins:\n  - name: feishu-notifier\n    wasm: ./plugins/feishu.wasm\n    config:\n      \
-                webhook: https://open.feishu.cn/...\n";
+    let yaml = r"
+plugins:
+  - name: feishu-notifier
+    wasm: ./plugins/feishu.wasm
+    config:
+      webhook: https://open.feishu.cn/...
+";
     let plugin = folder.load(yaml).unwrap().config.plugins.remove(0);
     assert_eq!(plugin.name, "feishu-notifier");
     assert_eq!(plugin.wasm.unwrap(), folder.0.join("./plugins/feishu.wasm"));
@@ -136,7 +141,10 @@ fn a_variable_that_names_nothing_is_a_finding_with_the_nearest() {
 fn what_is_printed_loads_again_and_is_the_same() {
     let folder = Folder::new("print");
     let loaded = folder
-        .load("site: {names: [a.example]}\ntrusted_proxies: [10.0.0.0/8]\nlog: {level: 'info,posthouse=debug'}\n")
+        .load(
+            "site: {names: [a.example]}\ntrusted_proxies: [10.0.0.0/8]\n\
+             log: {level: 'info,posthouse=debug'}\n",
+        )
         .unwrap();
     let again = folder.load(&yaml(&loaded.config)).unwrap();
     assert_eq!(again.config, loaded.config);

@@ -124,7 +124,8 @@ fn whole(page: &Page, language: Language) -> String {
          <title>{title} · {product}</title>\n\
          <link rel=\"stylesheet\" href=\"/manual/style.css\">\n</head>\n<body>\n\
          <nav><p>{product}</p>\n<ul>\n{links}</ul>\n\
-         <p><a hreflang=\"{other_lang}\" href=\"/manual/{other_lang}/{name}\">{other_name}</a></p>\n\
+         <p><a hreflang=\"{other_lang}\" href=\"/manual/{other_lang}/{name}\">\
+         {other_name}</a></p>\n\
          </nav>\n<main>\n<h1>{title}</h1>\n{body}</main>\n</body>\n</html>\n",
         name = page.name,
     )

@@ -57,13 +57,14 @@ pub fn codes(language: Language) -> String {
 
 const SETTINGS: Text = Text {
     en: "Settings stand in `posthouse.yaml`, then in `conf.d/*.yaml` beside it in the order of \
-         their names, then in environment variables, then in flags; the later one wins. Every key \
-         may be left out. An unknown key is an error. `posthouse config check` reads everything and \
-         starts nothing.\n\n\
-         A relative path counts from the folder of the file it stands in. `credential:NAME` is a file \
-         of the service manager's credentials folder. Lists in variables are written with commas.\n\n\
-         `systemctl reload posthouse` (SIGHUP) reads everything again: all of it is taken, or none and \
-         the log says why. What does not apply at a reload applies at the next start.\n",
+         their names, then in environment variables, then in flags; the later one wins. Every \
+         key may be left out. An unknown key is an error. `posthouse config check` reads \
+         everything and starts nothing.\n\n\
+         A relative path counts from the folder of the file it stands in. `credential:NAME` is a \
+         file of the service manager's credentials folder. Lists in variables are written with \
+         commas.\n\n\
+         `systemctl reload posthouse` (SIGHUP) reads everything again: all of it is taken, or \
+         none and the log says why. What does not apply at a reload applies at the next start.\n",
     zh: "设置先读取 `posthouse.yaml`，再按文件名顺序读取同目录下的 `conf.d/*.yaml`，然后是环境变量，最后是命令行参数；\
          后者优先。每个键都可以省略。未知的键是错误。`posthouse config check` 只检查，不启动。\n\n\
          相对路径以所在文件的目录为准。`credential:NAME` 指服务管理器凭据目录中的文件。环境变量中的列表用逗号分隔。\n\n\
@@ -72,9 +73,9 @@ const SETTINGS: Text = Text {
 };
 
 const CODES: Text = Text {
-    en: "A code stands behind every refusal, fault and finding; it never changes its meaning. Thousands \
-         name the side: 1 desk and protocol, 2 HTTP and sign-in, 3 configuration, 4 storage, 5 network \
-         and certificates, 6 command line, 7 health.\n",
+    en: "A code stands behind every refusal, fault and finding; it never changes its meaning. \
+         Thousands name the side: 1 desk and protocol, 2 HTTP and sign-in, 3 configuration, \
+         4 storage, 5 network and certificates, 6 command line, 7 health.\n",
     zh: "每个拒绝、故障和提示都有一个错误码，含义永不改变。千位表示所属部分：1 服务台与协议，2 HTTP 与登录，3 配置，\
          4 存储，5 网络与证书，6 命令行，7 健康检查。\n",
 };

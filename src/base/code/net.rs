@@ -3,7 +3,8 @@
 crate::base::code::codes! {
     5001 CANNOT_LISTEN Fault {
         what: "The address cannot be listened on.", "无法监听该地址。";
-        why: "Another program has the port, the address is not this machine's, or ports below 1024 need a right.",
+        why: "Another program has the port, the address is not this machine's, or ports below 1024 \
+              need a right.",
             "端口被占用、地址不属于本机，或 1024 以下端口需要权限。";
         remedy: "Choose another address with `listen`, or stop the other program.",
             "请用 `listen` 设置其他地址，或停止占用端口的程序。";
@@ -12,7 +13,8 @@ crate::base::code::codes! {
         what: "The desk holds as many connections as it can.", "服务台连接数已达上限。";
         why: "Memory and descriptors set the number; those who are connected are not disturbed.",
             "上限由内存和文件描述符决定；已有连接不受影响。";
-        remedy: "Try again in a minute; the operator may raise LimitNOFILE or `limits.connections_max`.",
+        remedy: "Try again in a minute; the operator may raise LimitNOFILE or \
+                 `limits.connections_max`.",
             "请一分钟后重试；管理员可提高 LimitNOFILE 或 `limits.connections_max`。";
     }
     5003 CONNECTS_TOO_FAST Refusal {
@@ -36,7 +38,8 @@ crate::base::code::codes! {
     5102 BAD_CERTIFICATE_KEY Fault {
         what: "The key file cannot be used.", "私钥文件无法使用。";
         why: "Without its key a certificate proves nothing.", "没有私钥，证书无法证明身份。";
-        remedy: "Give the unencrypted PEM key (PKCS#8, PKCS#1 or SEC1) that the certificate was made for.",
+        remedy: "Give the unencrypted PEM key (PKCS#8, PKCS#1 or SEC1) that the certificate was \
+                 made for.",
             "请提供与证书对应的未加密 PEM 私钥（PKCS#8、PKCS#1 或 SEC1）。";
     }
     5103 CERTIFICATE_EXPIRED Fault {
@@ -58,7 +61,8 @@ crate::base::code::codes! {
     5110 ACME_FAILED Fault {
         what: "The certificate authority did not issue a certificate.", "证书颁发机构未签发证书。";
         why: "The present certificate stays in use until it expires.", "现有证书在过期前继续使用。";
-        remedy: "Check that the names lead to this machine on port 443 and that the directory answers; the log says what it said.",
+        remedy: "Check that the names lead to this machine on port 443 and that the directory \
+                 answers; the log says what it said.",
             "请确认域名指向本机 443 端口且目录可达；详情见日志。";
     }
 }
