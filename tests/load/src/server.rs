@@ -60,8 +60,8 @@ impl Server {
             data,
             address: free_port()?,
             core,
-            inbox_key: text("inbox_key")?,
-            ca: PathBuf::from(text("ca")?),
+            inbox_key: text("inbox")?,
+            ca: PathBuf::from(text("authority")?),
             environment: Vec::new(),
             child: None,
         })
@@ -95,6 +95,12 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
+        // The tests' own variables are no settings of the server.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("POSTHOUSE_") {
+                command.env_remove(name);
+            }
+        }
         let begin = Instant::now();
         self.child = Some(command.spawn()?);
         while !self.ready() {
