@@ -4,6 +4,7 @@ import { ChatPane } from './chat/pane.tsx';
 import { DetailsPane } from './details/details.tsx';
 import { ListPane } from './list/list.tsx';
 import { LinkBanner } from './list/link-banner.tsx';
+import { site } from './state/desk.ts';
 import { openConversation } from './state/live.ts';
 import { route } from './state/route.ts';
 
@@ -21,11 +22,12 @@ export function Desk() {
   return (
     <div class="shell">
       <LinkBanner />
-      <div class={`panes${look}`}>
+      <main class={`panes${look}`}>
+        <h1 class="only-read">{site.value.name || 'Posthouse'}</h1>
         <ListPane />
         <ChatPane details={details} toggleDetails={() => setDetails(!details)} />
         <DetailsPane close={() => setDetails(false)} />
-      </div>
+      </main>
     </div>
   );
 }

@@ -18,9 +18,9 @@ export function ChatPane({
 }) {
   const id = openId.value;
   return (
-    <main class="pane chat" aria-label={t('messages')}>
+    <section class="pane chat" aria-label={t('messages')}>
       {id ? <Open id={id} toggleDetails={toggleDetails} details={details} /> : <Nothing />}
-    </main>
+    </section>
   );
 }
 

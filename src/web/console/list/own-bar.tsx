@@ -22,7 +22,6 @@ export function OwnBar() {
     <header class="bar">
       <div class="mark">
         <MarkGlyph />
-        <h1 class="cut only-read">{site.value.name || 'Posthouse'}</h1>
         <span class="cut" aria-hidden="true">
           {site.value.name || 'Posthouse'}
         </span>
