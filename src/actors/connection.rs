@@ -512,6 +512,13 @@ impl Desk {
     }
 
     async fn push_hints(&self, outbox: &Arc<Outbox>, feed: Feed) {
+        if feed == Feed::Roster {
+            let staff = self.0.staff.borrow().clone();
+            // All of them: a reader that resumes may remember somebody who has left since.
+            for agent in self.site().agents.keys() {
+                outbox.push(Input::Hint(wire::presence_agent(*agent, staff.status(*agent))));
+            }
+        }
         let (Feed::Public(id) | Feed::Full(id)) = feed else { return };
         // Marks are hints: a reader that fails here gets them with the next change.
         for mark in self.0.reads.run(move |reader| reader.marks(id)).await.unwrap_or_default() {

@@ -306,6 +306,11 @@ impl Staff {
     }
 
     #[must_use]
+    pub fn status(&self, agent: AgentId) -> Status {
+        self.statuses.get(&agent).copied().unwrap_or_default()
+    }
+
+    #[must_use]
     pub fn presence(&self) -> Vec<wire::Presence> {
         let presence = |(agent, status): (&AgentId, &Status)| wire::Presence::Agent {
             agent: *agent,

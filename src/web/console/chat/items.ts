@@ -99,7 +99,7 @@ function unsent(pending: Pending, own: number): Said | undefined {
     first: true,
     note: !!note,
     gone: false,
-    message: message ?? { text: note?.text ?? '' },
+    message: (message as Message | undefined) ?? { text: note?.text ?? '' },
     key: pending.key,
     publicIndex: 0,
     pending,
