@@ -98,11 +98,14 @@ function on(event: SessionEvent): void {
       break;
     case 'welcome':
       setServerTime(event.welcome.serverMs);
-      session?.setStatus(wantedStatus());
+      setStatus(wantedStatus());
       break;
     case 'snapshot':
       desk.takeSnapshot(event.snapshot);
-      for (const item of event.snapshot.presence) takePresence(item);
+      // A snapshot may be older than the status this console has just told.
+      for (const item of event.snapshot.presence) {
+        if (item.agent !== me.peek()?.id) takePresence(item);
+      }
       if (event.feed === openFeed()) {
         log.value = { ...log.value!, rows: [], ready: false };
         for (const mark of event.snapshot.marks) takeMark(mark);
