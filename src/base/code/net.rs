@@ -40,7 +40,7 @@ crate::base::code::codes! {
         why: "Without its key a certificate proves nothing.", "没有私钥，证书无法证明身份。";
         remedy: "Give the unencrypted PEM key (PKCS#8, PKCS#1 or SEC1) that the certificate was \
                  made for.",
-            "请提供与证书对应的未加密 PEM 私钥（PKCS#8、PKCS#1 或 SEC1）。";
+            "请提供与证书对应的未加密 PEM 私钥。";
     }
     5103 CERTIFICATE_EXPIRED Fault {
         what: "The certificate is not valid at this time.", "证书当前不在有效期内。";
