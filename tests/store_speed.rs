@@ -1,4 +1,4 @@
-//! What the store costs on the disk under `TMPDIR`: processor time and bytes per message, group
+//! What the store costs on the disk under `TMPDIR`: processor time per message, group
 //! commit, restart with a million entries. `cargo nextest run --cargo-profile quick --run-ignored
 //! all --no-capture --test store_speed` prints the figures.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -73,12 +73,6 @@ fn thread_ms(name: &str) -> f64 {
     sum
 }
 
-fn written_bytes() -> u64 {
-    let io = std::fs::read_to_string("/proc/self/io").unwrap();
-    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap();
-    line.parse().unwrap()
-}
-
 /// Appends `rate` messages a second for some seconds and prints what that cost.
 fn paced(dir: &Path, rate: u64, seconds: u64) -> f64 {
     let (done, acks) = channel();
@@ -92,8 +86,7 @@ fn paced(dir: &Path, rate: u64, seconds: u64) -> f64 {
     let clock = Arc::new(Real(now()));
     let (writer, reader) = store::open(&Options::new(dir.to_owned()), clock, sink).unwrap();
     std::thread::sleep(Duration::from_secs(2));
-    let bytes = written_bytes();
-    let before = (thread_ms("store-writer"), thread_ms("store-checkpoint"));
+    let before = (thread_ms("store-writer"), thread_ms("store-apply"));
     let (start, total) = (now(), rate * seconds);
     let due = |number: u64| start + Duration::from_micros(number * 1_000_000 / rate);
     for number in 0..total {
@@ -111,16 +104,15 @@ fn paced(dir: &Path, rate: u64, seconds: u64) -> f64 {
         .collect();
     delays.sort_by(f64::total_cmp);
     let took = start.elapsed().as_secs_f64();
-    let spent = (thread_ms("store-writer"), thread_ms("store-checkpoint"));
+    let spent = (thread_ms("store-writer"), thread_ms("store-apply"));
     let (writer_ms, check_ms) = (spent.0 - before.0, spent.1 - before.1);
     let stats = reader.stats();
     writer.close();
-    let device = (written_bytes() - bytes) as f64 / total as f64;
     let at = |part: f64| delays[((delays.len() - 1) as f64 * part) as usize];
     println!(
         "{rate}/s for {took:.1} s: {:.1} messages a commit; ack p50 {:.1} p99 {:.1} ms; \
          writer {:.1} % and checkpoint {:.1} % of a core; \
-         journal {:.0} and all {device:.0} bytes a message",
+         journal {:.0} bytes a message",
         stats.committed_items as f64 / stats.commits as f64,
         at(0.5),
         at(0.99),

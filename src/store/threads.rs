@@ -74,7 +74,7 @@ impl Writer {
         };
         let checkpointer =
             Checkpointer { shared: Arc::clone(&shared), clock, woken, last: Tick(0) };
-        let checkpoints = spawn("store-checkpoint", move || checkpointer.run())?;
+        let checkpoints = spawn("store-apply", move || checkpointer.run())?;
         let writer = spawn("store-writer", move || pump.run())?;
         let threads = Mutex::new(vec![writer, checkpoints]);
         let lock = Mutex::new(lock);
