@@ -19,6 +19,8 @@ mod net;
 mod reads;
 #[path = "simulator/server.rs"]
 mod server;
+#[path = "simulator/shards.rs"]
+mod shards;
 #[path = "simulator/world.rs"]
 mod world;
 

@@ -40,8 +40,8 @@ impl Shape {
         usize::try_from((len / self.segment_bytes).min(u64::from(self.segments))).unwrap_or(0)
     }
 
-    /// Segments that a file of this length begins, which may hold frames: after a failed sync the file
-    /// can be shorter on the disk than it was in memory.
+    /// Segments that a file of this length begins, which may hold frames: after a failed sync the
+    /// file can be shorter on the disk than it was in memory.
     pub(super) fn begun(self, len: u64) -> usize {
         let begun = len.div_ceil(self.segment_bytes).min(u64::from(self.segments));
         usize::try_from(begun).unwrap_or(0)
