@@ -71,7 +71,8 @@ fn search(first: u64, count: u64, breaks: Breaks) -> (Report, Option<(u64, Strin
 
 #[test]
 fn nothing_acknowledged_is_lost_and_everybody_sees_one_order() {
-    let count = number("POSTHOUSE_SEEDS").unwrap_or(SEEDS);
+    let long = std::env::var_os("POSTHOUSE_LONG").is_some();
+    let count = number("POSTHOUSE_SEEDS").unwrap_or(if long { 3 * SEEDS } else { SEEDS });
     let first = number("POSTHOUSE_FIRST_SEED").unwrap_or(1);
     let (report, found) = search(first, count, Breaks::default());
     println!("{count} seeds: {report:?}");
