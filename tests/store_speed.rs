@@ -1,5 +1,5 @@
 //! What the store costs on the disk under `TMPDIR`: processor time per message, group
-//! commit, restart with a million entries. `cargo nextest run --cargo-profile quick --run-ignored
+//! commit, restart with a million entries. `cargo nextest run --cargo-profile release --run-ignored
 //! all --no-capture --test store_speed` prints the figures.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // figures
@@ -156,6 +156,7 @@ fn a_store_of_a_million_entries_opens_within_a_second_after_a_kill() {
     let took = start.elapsed();
     assert_eq!(engine.reader().head(Feed::Site).unwrap(), Index(1_000_000));
     println!("opened 1 000 000 entries, {waiting} of them in the journal, in {took:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // With debug assertions redb walks the whole file at every opening.
+    assert!(cfg!(debug_assertions) || took < Duration::from_secs(1), "{took:?}");
     std::fs::remove_dir_all(dir).unwrap();
 }
