@@ -2,7 +2,18 @@
 //!
 //! The rooms, from the inside out; `tests/tidy.rs` holds them to their import table:
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::redundant_clone,
+        clippy::type_complexity,
+        clippy::unwrap_used,
+        clippy::wildcard_enum_match_arm
+    )
+)]
 
 pub mod actors;
 pub mod base;

@@ -22,7 +22,7 @@ use crate::base::{Clock, Private};
 use crate::fabric::Fabric;
 use crate::hub::Hub;
 use crate::session::Input;
-use crate::store::{self, Fault, Writer};
+use crate::store::{self, Fault, Outcome, Reader, Writer};
 
 /// What the actors are built from.
 pub struct Setting {
@@ -49,19 +49,8 @@ pub struct Running {
 /// The store cannot be opened.
 pub async fn start(setting: Setting) -> Result<Running, Fault> {
     let Setting { clock, counters, store: options, shards, claim_code, endpoints } = setting;
-    let (outcomes, outcomes_of) = mpsc::channel(OUTCOME_BATCHES);
     let blobs = store::Blobs::of(&options.dir);
-    let opening_clock = Arc::clone(&clock);
-    let opening = tokio::task::spawn_blocking(move || {
-        // The writer thread waits here when the publisher is behind; a publisher that is gone
-        // ends it.
-        let sink = Box::new(move |batch| drop(outcomes.blocking_send(batch)));
-        store::open(&options, opening_clock, sink)
-    });
-    let (writer, reader) = match opening.await {
-        Ok(opened) => opened?,
-        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-    };
+    let (writer, reader, outcomes_of) = open(options, Arc::clone(&clock)).await?;
     let fabric = Fabric::Local(writer.clone());
     let hub = Arc::new(Hub::default());
     let ledger = Arc::new(Ledger::new(fabric.clone()));
@@ -119,6 +108,24 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
     }));
     spawn(Front::new(desk.clone(), staff, queue).run(front_of));
     Ok(Running { desk, writer })
+}
+
+/// Opens the store on a blocking thread; its outcomes come through the channel.
+async fn open(
+    options: store::Options,
+    clock: Arc<dyn Clock>,
+) -> Result<(Writer, Reader, mpsc::Receiver<Vec<Outcome>>), Fault> {
+    let (outcomes, outcomes_of) = mpsc::channel(OUTCOME_BATCHES);
+    let opening = tokio::task::spawn_blocking(move || {
+        // The writer thread waits here when the publisher is behind; one that is gone ends it.
+        let sink = Box::new(move |batch| drop(outcomes.blocking_send(batch)));
+        store::open(&options, clock, sink)
+    });
+    let (writer, reader) = match opening.await {
+        Ok(opened) => opened?,
+        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+    };
+    Ok((writer, reader, outcomes_of))
 }
 
 impl Running {

@@ -182,7 +182,7 @@ mod tests {
         let later = Tick(0).after(wait);
         assert_eq!(lockout.attempt(later, &own), 0);
         lockout.succeeded(later, &own);
-        assert_eq!(lockout.attempt(later, &[address.clone()]), 0);
+        assert_eq!(lockout.attempt(later, std::slice::from_ref(&address)), 0);
         assert!(lockout.attempt(later, &[address]) > 0);
     }
 

@@ -336,7 +336,9 @@ mod tests {
     fn what_arrives_during_a_sync_shares_the_next_one() {
         let (writer, reader, outcomes) = start(&SimDisk::new(1));
         let (hold, held) = channel::<()>();
-        writer.probe(Box::new(move || drop(held.recv())));
+        writer.probe(Box::new(move || {
+            let _ = held.recv();
+        }));
         for key in 1..=40 {
             append(&writer, key);
         }
