@@ -20,6 +20,8 @@ pub struct Database {
     disk: Arc<dyn Disk>,
     cache_bytes: usize,
     current: RwLock<Arc<Handle>>,
+    /// A read failed on the handle in use: redb has closed it.
+    broken: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -45,13 +47,31 @@ impl Database {
             create(disk.as_ref(), cache_bytes, first)?;
         }
         let handle = open_handle(disk.as_ref(), cache_bytes)?;
-        Ok(Self { disk, cache_bytes, current: RwLock::new(Arc::new(handle)) })
+        Ok(Self {
+            disk,
+            cache_bytes,
+            current: RwLock::new(Arc::new(handle)),
+            broken: AtomicBool::new(false),
+        })
     }
 
     /// False when the disk took no writes at the last opening.
     #[must_use]
     pub fn writable(&self) -> bool {
         self.handle().writable
+    }
+
+    /// Replaces a handle that a failed read closed. Only the one who writes may call this: nothing
+    /// is written to the file meanwhile.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn mend(&self) -> Result<(), Fault> {
+        if self.broken.load(Ordering::Acquire) {
+            self.reopen()?;
+            self.broken.store(false, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Replaces the handle; the old one is cut off from the file first.
@@ -76,6 +96,7 @@ impl Database {
             Err(fault) if fault.passing() => {
                 let next = self.handle();
                 if Arc::ptr_eq(&handle, &next) {
+                    self.broken.store(true, Ordering::Release);
                     return Err(fault);
                 }
                 work(&next.redb.begin_read()?)

@@ -543,3 +543,23 @@ fn a_reader_of_the_site_feed_goes_on_where_it_confirmed() {
         bench = bench.reopened();
     }
 }
+
+#[test]
+fn reads_come_back_after_the_disk_failed_to_read() {
+    let mut bench = bench();
+    bench.write([opened(7), text(7, 1, "kept")]);
+    bench.checkpoint();
+    let Bench { disk, engine, reader } = bench;
+    drop((engine, reader));
+    let small = Layout { cache_bytes: 0, ..LAYOUT };
+    let engine = Engine::open(Arc::new(disk.clone()), small).unwrap();
+    let mut bench = Bench { reader: engine.reader(), disk, engine };
+    bench.disk.set_faults(Faults { read: Some(ErrorKind::Other), ..Faults::default() });
+    let read = |bench: &Bench| bench.reader.page_before(Feed::Site, Index(u64::MAX), 10);
+    assert!(read(&bench).is_err());
+    bench.disk.set_faults(Faults::default());
+    assert!(read(&bench).is_err(), "redb has closed the handle");
+    bench.engine.shared().database.mend().unwrap();
+    assert_eq!(read(&bench).unwrap().entries.len(), 2);
+    bench.write([text(7, 2, "after")]);
+}

@@ -263,6 +263,7 @@ impl Checkpointer {
     }
 
     fn step(&mut self, ended: bool) -> Result<(), Fault> {
+        self.shared.database.mend()?;
         self.shared.grow()?;
         let now = self.clock.tick();
         let (age, waiting) = (now.since(self.last), self.shared.tail().len() as u64);
