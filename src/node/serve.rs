@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use posthouse_crypto::tls::{Presented, TlsOptions, server_config};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use super::identity::{self, Certificates};
@@ -47,6 +47,8 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let settings = settings(&config, &certificates)?;
     let app = http::App::new(house.desk.clone(), settings, Arc::clone(&house.counters));
     let router = http::router(app);
+    // Caught before anybody can know that the desk runs.
+    let signals = Signals::catch().map_err(|error| Fault::new(code::CLI_SYSTEM, error))?;
     for door in doors {
         server.serve(door, router.clone())?;
     }
@@ -68,7 +70,7 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
         () = notifier.watch(pulse(&house, bound)) => {}
         () = keep_certificate(acme, &presented, &house) => {}
         () = attend(&control, operator) => {}
-        reason = signals(asked, reloading) => reason?,
+        () = signals.wait(asked, reloading) => {}
     }
     // A command that comes now finds nobody and waits for the folder's lock.
     drop(std::fs::remove_file(&control));
@@ -95,24 +97,39 @@ async fn attend(path: &Path, operator: Operator) {
     std::future::pending::<()>().await;
 }
 
-/// Returns at SIGTERM or SIGINT; each SIGHUP, and each operator who asks, reads the configuration
-/// again. Once a day it is read without being asked, so that a certificate that is due is renewed.
-async fn signals(
-    mut asked: mpsc::Receiver<oneshot::Sender<Reloaded>>,
-    mut reload: impl FnMut() -> Reloaded,
-) -> Result<(), Fault> {
-    let system = |error| Fault::new(code::CLI_SYSTEM, error);
-    let mut term = signal(SignalKind::terminate()).map_err(system)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(system)?;
-    loop {
-        tokio::select! {
-            _ = term.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => drop(reload()),
-            () = tokio::time::sleep(DAY) => drop(reload()),
-            // The command may have gone away.
-            Some(answer) = asked.recv() => drop(answer.send(reload())),
+/// The signals that the desk answers.
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns at SIGTERM or SIGINT; each SIGHUP, and each operator who asks, reads the
+    /// configuration again. Once a day it is read without being asked, so that a certificate that
+    /// is due is renewed.
+    async fn wait(
+        mut self,
+        mut asked: mpsc::Receiver<oneshot::Sender<Reloaded>>,
+        mut reload: impl FnMut() -> Reloaded,
+    ) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => drop(reload()),
+                () = tokio::time::sleep(DAY) => drop(reload()),
+                // The command may have gone away.
+                Some(answer) = asked.recv() => drop(answer.send(reload())),
+            }
         }
     }
 }

@@ -186,15 +186,14 @@ impl World {
         if self.server.running.is_some() {
             return Ok(());
         }
-        match self.server.start(&mut self.agenda) {
-            Ok(()) => {}
-            Err(_) if self.server.disk.is_dead() => {
-                // The power went again while the store recovered.
-                self.die();
-                return Ok(());
-            }
-            Err(text) => return Err(text),
+        let started = self.server.start(&mut self.agenda);
+        if self.server.disk.is_dead() {
+            // The power went again while the store recovered: it refused to open, or it opened and
+            // does not show the last batch, which it could not make sure of.
+            self.die();
+            return Ok(());
         }
+        started?;
         let Some(running) = &self.server.running else { return Ok(()) };
         judge::acked_is_kept(&running.reader, &self.clients)
     }
