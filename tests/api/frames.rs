@@ -123,7 +123,8 @@ async fn a_long_poll_ends_with_the_next_entry() {
 
     let started = Instant::now();
     let waiting = format!("{query}&wait_ms=20000");
-    // A poll also ends with a hint (a place in the queue, who is there): then the client asks again.
+    // A poll also ends with a hint (a place in the queue, who is there): then the client asks
+    // again.
     let poll = async {
         loop {
             let found = texts(&feed(&bench, TOKEN, &waiting).await.frames());
