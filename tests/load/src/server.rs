@@ -60,8 +60,8 @@ impl Server {
             data,
             address: free_port()?,
             core,
-            inbox_key: text("inbox")?,
-            ca: PathBuf::from(text("authority")?),
+            inbox_key: text("inbox_key")?,
+            ca: PathBuf::from(text("ca")?),
             environment: Vec::new(),
             child: None,
         })
