@@ -30,7 +30,7 @@ pub struct NewEntry {
     pub bytes: Bytes,
     pub entry: Arc<Entry>,
     pub feeds: Feeds,
-    /// First 16 bytes of the SHA-256 of the command: tells a retry from a conflict.
+    /// XXH3-128 of the encoded command: tells a retry from a conflict.
     pub body_hash: [u8; 16],
 }
 
