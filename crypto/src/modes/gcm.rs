@@ -1,0 +1,97 @@
+//! SM4-GCM (RFC 8998, 3; NIST SP 800-38D): 96-bit nonces, tags of 16 bytes.
+
+use ghash::{GHash, universal_hash::UniversalHash};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use super::{BadTag, NONCE_BYTES, TAG_BYTES, ctr};
+use crate::sm4::{BLOCK_BYTES, Sm4};
+
+/// Longest text in bytes (SP 800-38D, 5.2.1.1): more would use a counter block twice.
+const TEXT_MAX: u64 = (1 << 36) - 32;
+
+/// A key, expanded for sealing and opening.
+#[derive(Clone)]
+pub struct Gcm {
+    key: Sm4,
+    hash: GHash,
+}
+
+impl Gcm {
+    #[must_use]
+    pub fn new(key: &[u8; BLOCK_BYTES]) -> Self {
+        Self::over(Sm4::new(key))
+    }
+
+    /// As [`Gcm::new`], with a key that is expanded already.
+    #[must_use]
+    pub fn over(key: Sm4) -> Self {
+        let mut h = [[0; BLOCK_BYTES]];
+        key.encrypt(&mut h);
+        let hash = GHash::new(&h[0].into());
+        h.zeroize();
+        Self { key, hash }
+    }
+
+    /// Encrypts `data` in place and gives the tag over `aad` and the cipher text. A pair of key and
+    /// nonce must never be used twice.
+    ///
+    /// # Panics
+    /// `data` is longer than 2^36 - 32 bytes.
+    #[must_use]
+    pub fn seal_in_place(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        aad: &[u8],
+        data: &mut [u8],
+    ) -> [u8; TAG_BYTES] {
+        assert!(data.len() as u64 <= TEXT_MAX, "longer than GCM allows");
+        ctr::stream(&self.key, counters(nonce, 2), data);
+        self.tag(nonce, aad, data)
+    }
+
+    /// Checks the tag, and only then decrypts `data` in place.
+    ///
+    /// # Errors
+    /// [`BadTag`]; `data` is untouched then.
+    pub fn open_in_place(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        aad: &[u8],
+        data: &mut [u8],
+        tag: &[u8; TAG_BYTES],
+    ) -> Result<(), BadTag> {
+        if data.len() as u64 > TEXT_MAX || !bool::from(self.tag(nonce, aad, data).ct_eq(tag)) {
+            return Err(BadTag);
+        }
+        ctr::stream(&self.key, counters(nonce, 2), data);
+        Ok(())
+    }
+
+    fn tag(&self, nonce: &[u8; NONCE_BYTES], aad: &[u8], text: &[u8]) -> [u8; TAG_BYTES] {
+        let mut hash = self.hash.clone();
+        hash.update_padded(aad);
+        hash.update_padded(text);
+        let bits = ((aad.len() as u128 * 8) << 64) | (text.len() as u128 * 8);
+        hash.update(&[bits.to_be_bytes().into()]);
+        let mut tag = hash.finalize().0;
+        ctr::stream(&self.key, counters(nonce, 1), &mut tag);
+        tag
+    }
+}
+
+impl std::fmt::Debug for Gcm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Counter blocks: the nonce and 32 bits that count from `first`.
+fn counters(nonce: &[u8; NONCE_BYTES], first: u32) -> impl FnMut(&mut [u8; BLOCK_BYTES]) + use<> {
+    let (nonce, mut count) = (*nonce, first);
+    move |block| {
+        block[..NONCE_BYTES].copy_from_slice(&nonce);
+        block[NONCE_BYTES..].copy_from_slice(&count.to_be_bytes());
+        count = count.wrapping_add(1);
+    }
+}

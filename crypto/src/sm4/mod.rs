@@ -1,0 +1,158 @@
+//! The block cipher SM4 (GB/T 32907-2016, ISO/IEC 18033-3:2010/Amd 1:2021). The kernel is chosen
+//! once, from what the processor has; none of them, nor the key schedule, reads memory at an
+//! address that depends on a secret.
+
+mod portable;
+
+use std::fmt;
+
+use cipher::{
+    Block, BlockCipherDecBackend, BlockCipherDecClosure, BlockCipherDecrypt, BlockCipherEncBackend,
+    BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, InOut, InOutBuf, Key, KeyInit,
+    KeySizeUser, ParBlocks, ParBlocksSizeUser, array::Array, consts::U16,
+};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Bytes of a block, and of a key.
+pub const BLOCK_BYTES: usize = 16;
+
+/// Round keys in the order in which a kernel uses them.
+type RoundKeys = [u32; 32];
+
+/// An expanded key. `Debug` prints `***`; dropped, it zeroes itself.
+#[derive(Clone)]
+pub struct Sm4 {
+    encrypt: RoundKeys,
+    decrypt: RoundKeys,
+}
+
+impl Sm4 {
+    #[must_use]
+    pub fn new(key: &[u8; BLOCK_BYTES]) -> Self {
+        let encrypt = expand(key);
+        let mut decrypt = encrypt;
+        decrypt.reverse();
+        Self { encrypt, decrypt }
+    }
+
+    /// Encrypts each block in place.
+    pub fn encrypt(&self, blocks: &mut [[u8; BLOCK_BYTES]]) {
+        portable::crypt(&self.encrypt, blocks);
+    }
+
+    /// Decrypts each block in place.
+    pub fn decrypt(&self, blocks: &mut [[u8; BLOCK_BYTES]]) {
+        portable::crypt(&self.decrypt, blocks);
+    }
+}
+
+/// The kernel that this processor gets.
+#[must_use]
+pub fn kernel() -> &'static str {
+    "portable"
+}
+
+/// The key schedule (GB/T 32907, 7.3).
+fn expand(key: &[u8; BLOCK_BYTES]) -> RoundKeys {
+    let (words, _) = key.as_chunks::<4>();
+    let mut k = [0; 4];
+    for ((k, word), fk) in k.iter_mut().zip(words).zip(FK) {
+        *k = u32::from_be_bytes(*word) ^ fk;
+    }
+    let mut keys = [0; 32];
+    for (key, ck) in keys.iter_mut().zip(CK) {
+        let s = portable::substitute(k[1] ^ k[2] ^ k[3] ^ ck);
+        *key = k[0] ^ s ^ s.rotate_left(13) ^ s.rotate_left(23);
+        k = [k[1], k[2], k[3], *key];
+    }
+    k.zeroize();
+    keys
+}
+
+/// System parameter (GB/T 32907, 7.3).
+const FK: [u32; 4] = [0xa3b1_bac6, 0x56aa_3350, 0x677d_9197, 0xb270_22dc];
+
+/// Fixed parameters: byte `j` of word `i` is `(4i + j) * 7` modulo 256 (GB/T 32907, 7.3).
+const CK: [u32; 32] = {
+    let mut ck = [0u32; 32];
+    let (mut i, mut byte) = (0, 0);
+    while i < 128 {
+        ck[i / 4] = (ck[i / 4] << 8) | byte;
+        byte = (byte + 7) & 0xff;
+        i += 1;
+    }
+    ck
+};
+
+impl Drop for Sm4 {
+    fn drop(&mut self) {
+        self.encrypt.zeroize();
+        self.decrypt.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Sm4 {}
+
+impl fmt::Debug for Sm4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl KeySizeUser for Sm4 {
+    type KeySize = U16;
+}
+
+impl KeyInit for Sm4 {
+    fn new(key: &Key<Self>) -> Self {
+        Self::new(&key.0)
+    }
+}
+
+impl BlockSizeUser for Sm4 {
+    type BlockSize = U16;
+}
+
+impl ParBlocksSizeUser for Sm4 {
+    type ParBlocksSize = U16;
+}
+
+impl BlockCipherEncrypt for Sm4 {
+    fn encrypt_with_backend(&self, f: impl BlockCipherEncClosure<BlockSize = U16>) {
+        f.call(self);
+    }
+}
+
+impl BlockCipherEncBackend for Sm4 {
+    fn encrypt_block(&self, block: InOut<'_, '_, Block<Self>>) {
+        self.encrypt(core::slice::from_mut(&mut block.into_out_with_copied_in().0));
+    }
+
+    fn encrypt_par_blocks(&self, blocks: InOut<'_, '_, ParBlocks<Self>>) {
+        self.encrypt_tail_blocks(blocks.into_buf());
+    }
+
+    fn encrypt_tail_blocks(&self, blocks: InOutBuf<'_, '_, Block<Self>>) {
+        self.encrypt(Array::cast_slice_to_core_mut(blocks.into_out_with_copied_in()));
+    }
+}
+
+impl BlockCipherDecrypt for Sm4 {
+    fn decrypt_with_backend(&self, f: impl BlockCipherDecClosure<BlockSize = U16>) {
+        f.call(self);
+    }
+}
+
+impl BlockCipherDecBackend for Sm4 {
+    fn decrypt_block(&self, block: InOut<'_, '_, Block<Self>>) {
+        self.decrypt(core::slice::from_mut(&mut block.into_out_with_copied_in().0));
+    }
+
+    fn decrypt_par_blocks(&self, blocks: InOut<'_, '_, ParBlocks<Self>>) {
+        self.decrypt_tail_blocks(blocks.into_buf());
+    }
+
+    fn decrypt_tail_blocks(&self, blocks: InOutBuf<'_, '_, Block<Self>>) {
+        self.decrypt(Array::cast_slice_to_core_mut(blocks.into_out_with_copied_in()));
+    }
+}
