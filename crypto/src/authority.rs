@@ -13,9 +13,8 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
-use crate::certificate::{Flaw, Identity, TIME_FLOOR_S};
+use crate::certificate::{DAY_S, Flaw, Identity, TIME_FLOOR_S};
 
-const DAY_S: u64 = 24 * 60 * 60;
 /// A leaf begins this long before it is issued: visitors' clocks are off too.
 const BACKDATE_S: u64 = 25 * DAY_S;
 /// A leaf lives this long from its issue. With the backdate it stays at the 825 days that Apple
@@ -23,8 +22,17 @@ const BACKDATE_S: u64 = 25 * DAY_S;
 const LEAF_S: u64 = 800 * DAY_S;
 /// 2046-01-01: a clock past it is wrong, and a leaf must end before its authority does.
 const TIME_CEILING_S: u64 = 2_398_377_600;
-/// The authority's life. Users install it by hand once; its replacement would be a visit to each.
-const AUTHORITY_YEARS: (i32, i32) = (2024, 2049);
+/// The authority's life, 2024-01-01 to 2049-01-01. Users install it by hand once; its replacement
+/// would be a visit to each.
+pub(crate) const AUTHORITY_FROM_S: u64 = 1_704_067_200;
+pub(crate) const AUTHORITY_UNTIL_S: u64 = 2_493_072_000;
+
+/// From when until when a leaf issued at `now_s` is valid, in seconds since 1970. A time before the
+/// product existed counts as [`TIME_FLOOR_S`].
+pub(crate) fn leaf_validity(now_s: u64) -> (u64, u64) {
+    let now_s = now_s.clamp(TIME_FLOOR_S, TIME_CEILING_S);
+    (now_s - BACKDATE_S, now_s + LEAF_S)
+}
 
 /// An authority: its certificate and its EC P-256 key.
 pub struct Authority {
@@ -89,12 +97,11 @@ impl Authority {
     /// [`Flaw::NoNames`] without a name, [`Flaw::NotMade`] for a name that cannot be encoded.
     pub fn issue(&self, names: &[String], now_s: u64) -> Result<Identity, Flaw> {
         let first = names.first().ok_or(Flaw::NoNames)?;
-        let now_s = now_s.clamp(TIME_FLOOR_S, TIME_CEILING_S);
         let mut params = CertificateParams::new(names).map_err(not_made)?;
         params.distinguished_name.push(DnType::CommonName, short(first));
-        let epoch = date_time_ymd(1970, 1, 1);
-        params.not_before = epoch + Duration::from_secs(now_s - BACKDATE_S);
-        params.not_after = epoch + Duration::from_secs(now_s + LEAF_S);
+        let (from_s, until_s) = leaf_validity(now_s);
+        let moment = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+        (params.not_before, params.not_after) = (moment(from_s), moment(until_s));
         params.use_authority_key_identifier_extension = true;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -118,8 +125,9 @@ fn authority_params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, short(name));
-    params.not_before = date_time_ymd(AUTHORITY_YEARS.0, 1, 1);
-    params.not_after = date_time_ymd(AUTHORITY_YEARS.1, 1, 1);
+    let moment = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+    params.not_before = moment(AUTHORITY_FROM_S);
+    params.not_after = moment(AUTHORITY_UNTIL_S);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params

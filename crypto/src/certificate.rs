@@ -17,6 +17,8 @@ use crate::token::{hex, sha256};
 
 /// Certificates a chain may hold; public chains have two to four.
 const CHAIN_MOST: usize = 10;
+/// A day in seconds.
+pub(crate) const DAY_S: u64 = 24 * 60 * 60;
 /// Seconds since 1970 that no running Posthouse can be before (2026-11-01): a board without a clock
 /// chip starts in 1970 and must still issue certificates that its visitors accept.
 pub const TIME_FLOOR_S: u64 = 1_793_491_200;
@@ -76,6 +78,20 @@ pub enum Flaw {
     KeyMismatch,
     #[error("making a certificate failed: {why}")]
     NotMade { why: String },
+    #[error("the certificate of «{subject}» holds no SM2 key, but {found}")]
+    NotSm2 { subject: String, found: String },
+    #[error("certificate {place} is not signed by the one that follows it")]
+    ChainSignature { place: usize },
+    #[error("the key usage of the certificate lacks {missing}")]
+    Usage { missing: &'static str },
+    #[error("the key is sealed: its passphrase is needed")]
+    KeySealed,
+    #[error("the passphrase does not open the key")]
+    Passphrase,
+    #[error("the signing request cannot be taken: {why}")]
+    BadRequest { why: String },
+    #[error("the envelope of the encryption key cannot be opened: {why}")]
+    BadEnvelope { why: String },
 }
 
 impl Flaw {
@@ -83,7 +99,12 @@ impl Flaw {
     #[must_use]
     pub fn field(&self) -> Field {
         match self {
-            Self::NoKey | Self::BadKey { .. } | Self::KeyMismatch => Field::Key,
+            Self::NoKey
+            | Self::BadKey { .. }
+            | Self::KeyMismatch
+            | Self::KeySealed
+            | Self::Passphrase
+            | Self::BadEnvelope { .. } => Field::Key,
             Self::NoCertificate
             | Self::BadCertificate { .. }
             | Self::ChainTooLong
@@ -91,7 +112,11 @@ impl Flaw {
             | Self::NoNames
             | Self::Expired { .. }
             | Self::NotYetValid { .. }
-            | Self::NotMade { .. } => Field::Certificate,
+            | Self::NotMade { .. }
+            | Self::NotSm2 { .. }
+            | Self::ChainSignature { .. }
+            | Self::Usage { .. }
+            | Self::BadRequest { .. } => Field::Certificate,
         }
     }
 }
@@ -105,7 +130,7 @@ impl Identity {
     pub fn import(chain_pem: &str, key_pem: &str, now_s: Option<u64>) -> Result<Self, Flaw> {
         let identity = Self::read(chain_pem, key_pem)?;
         if let Some(now) = now_s {
-            identity.valid_at(now)?;
+            identity.facts.valid_at(now)?;
         }
         Ok(identity)
     }
@@ -162,23 +187,38 @@ impl Identity {
     /// Whether less than a third of its life is left at `now_s`, or it is not valid yet.
     #[must_use]
     pub fn renewal_due(&self, now_s: u64) -> bool {
-        let life = self.facts.not_after_s.saturating_sub(self.facts.not_before_s);
-        now_s < self.facts.not_before_s || now_s.saturating_add(life / 3) > self.facts.not_after_s
+        self.facts.renewal_due(now_s)
     }
 
     /// Whether every one of `names` stands in it.
     #[must_use]
     pub fn covers(&self, names: &[String]) -> bool {
-        names.iter().all(|name| self.facts.names.iter().any(|has| has.eq_ignore_ascii_case(name)))
+        self.facts.covers(names)
+    }
+}
+
+impl Facts {
+    /// Whether less than a third of its life is left at `now_s`, or it is not valid yet.
+    #[must_use]
+    pub fn renewal_due(&self, now_s: u64) -> bool {
+        let life = self.not_after_s.saturating_sub(self.not_before_s);
+        now_s < self.not_before_s || now_s.saturating_add(life / 3) > self.not_after_s
     }
 
-    fn valid_at(&self, now_s: u64) -> Result<(), Flaw> {
-        const DAY_S: u64 = 24 * 60 * 60;
-        if now_s > self.facts.not_after_s {
-            return Err(Flaw::Expired { days: (now_s - self.facts.not_after_s) / DAY_S });
+    /// Whether every one of `names` stands in it.
+    #[must_use]
+    pub fn covers(&self, names: &[String]) -> bool {
+        names.iter().all(|name| self.names.iter().any(|has| has.eq_ignore_ascii_case(name)))
+    }
+
+    /// # Errors
+    /// [`Flaw::Expired`], [`Flaw::NotYetValid`].
+    pub fn valid_at(&self, now_s: u64) -> Result<(), Flaw> {
+        if now_s > self.not_after_s {
+            return Err(Flaw::Expired { days: (now_s - self.not_after_s) / DAY_S });
         }
-        if now_s < self.facts.not_before_s {
-            return Err(Flaw::NotYetValid { days: (self.facts.not_before_s - now_s) / DAY_S + 1 });
+        if now_s < self.not_before_s {
+            return Err(Flaw::NotYetValid { days: (self.not_before_s - now_s) / DAY_S + 1 });
         }
         Ok(())
     }
@@ -198,7 +238,7 @@ pub fn facts_of_pem(chain_pem: &str) -> Result<Facts, Flaw> {
     Ok(read_leaf(&read_chain(chain_pem)?)?.1)
 }
 
-fn read_chain(chain_pem: &str) -> Result<Vec<CertificateDer<'static>>, Flaw> {
+pub(crate) fn read_chain(chain_pem: &str) -> Result<Vec<CertificateDer<'static>>, Flaw> {
     let mut chain = Vec::new();
     for (place, certificate) in CertificateDer::pem_slice_iter(chain_pem.as_bytes()).enumerate() {
         if place == CHAIN_MOST {
@@ -212,7 +252,7 @@ fn read_chain(chain_pem: &str) -> Result<Vec<CertificateDer<'static>>, Flaw> {
     if chain.is_empty() { Err(Flaw::NoCertificate) } else { Ok(chain) }
 }
 
-fn read_leaf(chain: &[CertificateDer<'static>]) -> Result<(Certificate, Facts), Flaw> {
+pub(crate) fn read_leaf(chain: &[CertificateDer<'static>]) -> Result<(Certificate, Facts), Flaw> {
     let der = chain.first().ok_or(Flaw::NoCertificate)?;
     let leaf = parse(1, der)?;
     let body = leaf.tbs_certificate();
@@ -227,12 +267,15 @@ fn read_leaf(chain: &[CertificateDer<'static>]) -> Result<(Certificate, Facts), 
     Ok((leaf, facts))
 }
 
-fn parse(place: usize, der: &CertificateDer<'_>) -> Result<Certificate, Flaw> {
+pub(crate) fn parse(place: usize, der: &CertificateDer<'_>) -> Result<Certificate, Flaw> {
     Certificate::from_der(der)
         .map_err(|fault| Flaw::BadCertificate { place, why: fault.to_string() })
 }
 
-fn check_order(leaf: Certificate, chain: &[CertificateDer<'static>]) -> Result<(), Flaw> {
+pub(crate) fn check_order(
+    leaf: Certificate,
+    chain: &[CertificateDer<'static>],
+) -> Result<(), Flaw> {
     let mut below = leaf;
     for (place, der) in chain.iter().enumerate().skip(1) {
         let above = parse(place + 1, der)?;
@@ -254,7 +297,7 @@ fn alternative_names(leaf: &Certificate) -> Result<Vec<String>, Flaw> {
     Ok(general.iter().filter_map(readable_name).collect())
 }
 
-fn readable_name(name: &GeneralName) -> Option<String> {
+pub(crate) fn readable_name(name: &GeneralName) -> Option<String> {
     match name {
         GeneralName::DnsName(name) => Some(name.to_string()),
         GeneralName::IpAddress(octets) => {

@@ -15,3 +15,4 @@ pub mod sm3;
 pub mod sm4;
 pub mod tls;
 pub mod token;
+pub mod x509;
