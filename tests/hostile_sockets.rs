@@ -75,7 +75,7 @@ struct House {
 fn house(ceiling: Ceiling, rate: Option<Rate>) -> House {
     let authority = Authority::create("hostile").unwrap();
     let identity = authority.issue(&["localhost".to_owned()], 0).unwrap();
-    let tls = server_config(Presented::new(&identity), TlsOptions::default()).unwrap();
+    let tls = server_config(Presented::new(&identity), &TlsOptions::default()).unwrap();
     let options = Options { tls: Some(tls), ceiling, trusted_proxies: Vec::new(), rate };
     let counters = Arc::new(Counters::new());
     let server = Server::new(options, Arc::clone(&counters), Arc::new(Steady(Instant::now())));

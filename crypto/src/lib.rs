@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod hash;
 pub mod modes;
 pub mod password;
+pub mod rfc8998;
 pub mod sm2;
 pub mod sm3;
 pub mod sm4;

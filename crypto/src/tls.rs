@@ -4,9 +4,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+};
 use rustls::sign::CertifiedKey;
-use rustls::{CipherSuite, ServerConfig};
+use rustls::{CipherSuite, RootCertStore, ServerConfig};
 
 use crate::certificate::Identity;
 
@@ -58,10 +62,55 @@ impl ResolvesServerCert for Presented {
 }
 
 /// How a listener speaks TLS.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
     /// Offer the ACME challenge protocol: only where the configuration names a directory.
     pub acme: bool,
+    pub clients: ClientAuth,
+}
+
+/// Whether clients are asked for a certificate, and whose are taken.
+#[derive(Clone, Debug, Default)]
+pub enum ClientAuth {
+    /// Nobody is asked.
+    #[default]
+    No,
+    /// Who has one from these authorities may show it; who shows another is turned away.
+    Optional(Vec<CertificateDer<'static>>),
+    Required(Vec<CertificateDer<'static>>),
+}
+
+impl ClientAuth {
+    /// `None` when nobody is asked.
+    pub(crate) fn verifier(
+        &self,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsFault> {
+        let (authorities, optional) = match self {
+            Self::No => return Ok(None),
+            Self::Optional(authorities) => (authorities, true),
+            Self::Required(authorities) => (authorities, false),
+        };
+        let builder = WebPkiClientVerifier::builder_with_provider(roots(authorities)?, provider);
+        let builder = if optional { builder.allow_unauthenticated() } else { builder };
+        let built = builder.build();
+        built.map(Some).map_err(|fault| TlsFault(rustls::Error::General(fault.to_string())))
+    }
+}
+
+pub(crate) fn roots(
+    authorities: &[CertificateDer<'static>],
+) -> Result<Arc<RootCertStore>, TlsFault> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.clone())?;
+    }
+    Ok(Arc::new(roots))
+}
+
+/// What every listener offers by ALPN, best first.
+pub(crate) fn offered_protocols() -> Vec<Vec<u8>> {
+    vec![b"h2".to_vec(), b"http/1.1".to_vec()]
 }
 
 /// A server's configuration. Session tickets are sealed with keys that rotate every six hours and
@@ -71,13 +120,16 @@ pub struct TlsOptions {
 /// No randomness for the ticket keys.
 pub fn server_config(
     presented: Arc<Presented>,
-    options: TlsOptions,
+    options: &TlsOptions,
 ) -> Result<Arc<ServerConfig>, TlsFault> {
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(presented);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let builder =
+        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let mut config = match options.clients.verifier(provider())? {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    }
+    .with_cert_resolver(presented);
+    config.alpn_protocols = offered_protocols();
     if options.acme {
         config.alpn_protocols.push(ACME_ALPN.to_vec());
     }

@@ -33,7 +33,7 @@ pub struct Echo {
 pub fn open(address: SocketAddr, echo: Echo, tls: bool) -> Result<(Server, SocketAddr), NetFault> {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let identity = Authority::create("Posthouse echo")?.issue(&names, 0)?;
-    let sealed = server_config(Presented::new(&identity), TlsOptions::default())?;
+    let sealed = server_config(Presented::new(&identity), &TlsOptions::default())?;
     let mut options = Options::usual(sealed, Vec::new(), None);
     if !tls {
         options.tls = None;

@@ -35,8 +35,8 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let certificates = identity::certificates(&config, house.clock.wall())?;
     let presented = Presented::new(&certificates.identity);
     let acme = identity::acme(&config);
-    let tls_options = TlsOptions { acme: acme.is_some() };
-    let tls = server_config(Arc::clone(&presented), tls_options).map_err(NetFault::Tls)?;
+    let tls_options = TlsOptions { acme: acme.is_some(), ..TlsOptions::default() };
+    let tls = server_config(Arc::clone(&presented), &tls_options).map_err(NetFault::Tls)?;
 
     let doors = Door::open(config.listen, config.plain_listen)?;
     Door::keep(&doors);

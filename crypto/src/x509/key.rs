@@ -95,7 +95,7 @@ pub(crate) fn key_from_der(der: &PrivateKeyDer<'_>) -> Result<SecretKey, Flaw> {
     match der {
         PrivateKeyDer::Pkcs8(der) => from_pkcs8(der.secret_pkcs8_der()),
         PrivateKeyDer::Sec1(der) => from_ec(der.secret_sec1_der()),
-        _ => Err(Flaw::BadKey { why: "it is no SM2 key".to_owned() }),
+        PrivateKeyDer::Pkcs1(_) | _ => Err(Flaw::BadKey { why: "it is no SM2 key".to_owned() }),
     }
 }
 
