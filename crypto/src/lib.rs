@@ -14,6 +14,7 @@ pub mod rfc8998;
 pub mod sm2;
 pub mod sm3;
 pub mod sm4;
+pub mod tlcp;
 pub mod tls;
 pub mod token;
 pub mod x509;

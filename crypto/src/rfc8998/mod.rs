@@ -15,6 +15,7 @@ mod tests;
 mod ticket;
 
 pub use config::{Presented, client_config, server_config};
+pub(crate) use sign::VERIFICATION;
 pub use sign::certified_key;
 
 use std::sync::Arc;

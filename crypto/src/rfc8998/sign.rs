@@ -24,7 +24,7 @@ pub fn certified_key(certified: &Certified) -> Result<Arc<CertifiedKey>, Error> 
     Ok(Arc::new(CertifiedKey::new(certified.chain().to_vec(), Arc::new(key))))
 }
 
-pub(super) const VERIFICATION: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+pub(crate) const VERIFICATION: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[&IN_CERTIFICATES, &IN_CERTIFICATES_WITH_NULL],
     mapping: &[(names::SM2SIG_SM3, &[&IN_HANDSHAKE])],
 };

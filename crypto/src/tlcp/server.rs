@@ -1,0 +1,397 @@
+//! The server's side of a handshake. Each state names the one message that may come next; any
+//! other ends the connection.
+
+use std::sync::Arc;
+
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use super::alert::{Alert, Fault};
+use super::config::{ClientAuth, Identity, ServerConfig};
+use super::hello::{ClientHello, ServerHello, SessionId};
+use super::messages::{self, Kind, Message};
+use super::record::{Fill, VERSION};
+use super::schedule::{self, Keys, MASTER_BYTES, Master, Random, Side, Transcript};
+use super::session::{Agreed, Certificates, Session};
+use super::suite::{KeyExchange, Suite};
+use super::verify;
+use super::wire::Wire;
+use crate::sm2::exchange::{Exchange, Peer, Role};
+use crate::sm2::{Cipher, DEFAULT_ID, PublicKey, Signature};
+
+pub(super) struct Handshake {
+    config: Arc<ServerConfig>,
+    now_s: u64,
+    transcript: Transcript,
+    state: State,
+}
+
+enum State {
+    Hello,
+    Certificate(Chosen),
+    KeyExchange(Chosen, Client),
+    Verify(Secrets, PublicKey),
+    Change(Secrets),
+    Finished(Secrets),
+    /// Between two states, and after the last one.
+    Over,
+}
+
+/// What the hellos settled.
+struct Chosen {
+    suite: Suite,
+    client: Random,
+    server: Random,
+    session: SessionId,
+    server_name: Option<String>,
+    alpn: Option<Vec<u8>>,
+    identity: Arc<Identity>,
+    /// Of the ECDHE suites.
+    exchange: Option<Exchange>,
+}
+
+/// What the client showed of itself.
+#[derive(Default)]
+struct Client {
+    certificates: Vec<Vec<u8>>,
+    sign: Option<PublicKey>,
+    encrypt: Option<PublicKey>,
+}
+
+/// All that is needed once the secrets are there.
+struct Secrets {
+    suite: Suite,
+    session: SessionId,
+    server_name: Option<String>,
+    alpn: Option<Vec<u8>>,
+    peer: Certificates,
+    master: Master,
+    client_keys: Keys,
+    server_keys: Keys,
+    resumed: bool,
+}
+
+impl Handshake {
+    pub(super) fn new(config: Arc<ServerConfig>, now_s: u64) -> Self {
+        Self { config, now_s, transcript: Transcript::new(), state: State::Hello }
+    }
+
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// Takes the next message; the last one answers what was agreed.
+    pub(super) fn take(
+        &mut self,
+        message: Message<'_>,
+        wire: &mut Wire,
+    ) -> Result<Option<Agreed>, Fault> {
+        let state = std::mem::replace(&mut self.state, State::Over);
+        if let (State::Finished(secrets), Kind::Finished) = (&state, message.kind) {
+            let wanted = schedule::finished(&secrets.master, Side::Client, &self.transcript);
+            check_finished(&wanted, message.body)?;
+            let State::Finished(secrets) = state else { return Ok(None) };
+            self.transcript.add(message.whole);
+            return self.finish(secrets, wire).map(Some);
+        }
+        self.state = match (state, message.kind) {
+            (State::Hello, Kind::ClientHello) => {
+                self.transcript.add(message.whole);
+                self.hello(message.body, wire)?
+            }
+            (State::Certificate(chosen), Kind::Certificate) => {
+                self.transcript.add(message.whole);
+                let client = self.certificates(message.body, chosen.suite)?;
+                State::KeyExchange(chosen, client)
+            }
+            (State::KeyExchange(chosen, client), Kind::ClientKeyExchange) => {
+                self.transcript.add(message.whole);
+                key_exchange(chosen, client, message.body, wire.fill)?
+            }
+            (State::Verify(secrets, key), Kind::CertificateVerify) => {
+                check_proof(&key, message.body, &self.transcript)?;
+                self.transcript.add(message.whole);
+                State::Change(secrets)
+            }
+            _ => return Err(Fault::unexpected("a handshake message out of turn")),
+        };
+        Ok(None)
+    }
+
+    /// The client announced that it uses its keys from now on.
+    pub(super) fn change(&mut self, wire: &mut Wire) -> Result<(), Fault> {
+        let State::Change(secrets) = std::mem::replace(&mut self.state, State::Over) else {
+            return Err(Fault::unexpected("a change of keys out of turn"));
+        };
+        wire.change_opener(secrets.suite.mode(), &secrets.client_keys);
+        self.state = State::Finished(secrets);
+        Ok(())
+    }
+
+    fn hello(&mut self, body: &[u8], wire: &mut Wire) -> Result<State, Fault> {
+        let hello = ClientHello::read(body)?;
+        let alpn = self.config.protocol(hello.alpn())?;
+        let mut random = [0; 32];
+        (wire.fill)(&mut random)?;
+        if let Some(session) = self.resumable(&hello) {
+            return self.resume(&hello, &session, random, alpn, wire);
+        }
+        let suite = self.suite(&hello)?;
+        let name = hello.server_name.as_deref();
+        let identity = self
+            .config
+            .identity
+            .resolve(name)
+            .ok_or(Fault::new(Alert::UnrecognizedName, "a name that no certificate is for"))?;
+        let mut session = SessionId::default();
+        if self.config.sessions.is_some() {
+            let mut id = [0; 32];
+            (wire.fill)(&mut id)?;
+            session = SessionId::new(id);
+        }
+        let exchange = match suite.key_exchange() {
+            KeyExchange::Ecc => None,
+            KeyExchange::Ecdhe => {
+                Some(Exchange::begin(Role::Initiator, &identity.encrypt, DEFAULT_ID)?)
+            }
+        };
+        let ClientHello { random: client, server_name, secure_renegotiation, .. } = hello;
+        let answer =
+            ServerHello { random, session, suite, alpn: alpn.clone(), secure_renegotiation };
+        wire.say(&mut self.transcript, Kind::ServerHello, |out| answer.write(out));
+        let chosen = Chosen {
+            suite,
+            client,
+            server: random,
+            session,
+            server_name,
+            alpn,
+            identity,
+            exchange,
+        };
+        self.present(&chosen, wire)?;
+        Ok(match self.config.client_auth {
+            ClientAuth::None => State::KeyExchange(chosen, Client::default()),
+            ClientAuth::Optional(_) | ClientAuth::Required(_) => State::Certificate(chosen),
+        })
+    }
+
+    /// Certificates, key exchange, the question for the client's certificates, and done.
+    fn present(&mut self, chosen: &Chosen, wire: &mut Wire) -> Result<(), Fault> {
+        let transcript = &mut self.transcript;
+        let identity = &chosen.identity;
+        wire.say(transcript, Kind::Certificate, |out| {
+            messages::put_certificates(out, identity.certificates());
+        });
+        let certificate = identity.encrypt_certificate();
+        let length = messages::length_of(certificate);
+        let (client, server) = (&chosen.client, &chosen.server);
+        let params = chosen
+            .exchange
+            .as_ref()
+            .map(|exchange| messages::curve_params(&exchange.ephemeral().to_sec1()));
+        let signature = match &params {
+            None => {
+                let signed = messages::signed_certificate(client, server, &length, certificate);
+                identity.sign.sign(DEFAULT_ID, &signed)?
+            }
+            Some(params) => identity.sign.sign(DEFAULT_ID, &[client, server, params])?,
+        };
+        wire.say(transcript, Kind::ServerKeyExchange, |out| {
+            out.extend_from_slice(params.as_deref().unwrap_or_default());
+            messages::put_opaque(out, &signature.to_der());
+        });
+        if let Some(roots) = self.config.client_auth.roots() {
+            let names = roots.names();
+            wire.say(transcript, Kind::CertificateRequest, |out| {
+                messages::put_request(out, names.iter().map(Vec::as_slice));
+            });
+        }
+        wire.say(transcript, Kind::ServerHelloDone, |_| {});
+        wire.send_flight()
+    }
+
+    fn suite(&self, hello: &ClientHello<'_>) -> Result<Suite, Fault> {
+        let asks = self.config.client_auth.roots().is_some();
+        let possible = |suite: Suite| suite.key_exchange() == KeyExchange::Ecc || asks;
+        let mut ours = self.config.suites.iter().copied().filter(|suite| possible(*suite));
+        ours.find(|suite| hello.offers_suite(*suite))
+            .ok_or(Fault::new(Alert::HandshakeFailure, "no suite that both sides speak"))
+    }
+
+    /// The session that the client asks for, if it is one that it could make today.
+    fn resumable(&self, hello: &ClientHello<'_>) -> Option<Arc<Session>> {
+        let session = self.config.sessions.as_ref()?.find(&hello.session, self.now_s)?;
+        let shown = match self.config.client_auth {
+            ClientAuth::None | ClientAuth::Optional(_) => true,
+            ClientAuth::Required(_) => !session.peer.is_empty(),
+        };
+        let same = hello.offers_suite(session.suite)
+            && self.config.suites.contains(&session.suite)
+            && session.server_name == hello.server_name;
+        (shown && same).then_some(session)
+    }
+
+    /// The short handshake: our Finished comes first.
+    fn resume(
+        &mut self,
+        hello: &ClientHello<'_>,
+        session: &Session,
+        random: Random,
+        alpn: Option<Vec<u8>>,
+        wire: &mut Wire,
+    ) -> Result<State, Fault> {
+        let mode = session.suite.mode();
+        let (client_keys, server_keys) =
+            schedule::keys(&session.master, mode, &hello.random, &random);
+        let answer = ServerHello {
+            random,
+            session: session.id,
+            suite: session.suite,
+            alpn: alpn.clone(),
+            secure_renegotiation: hello.secure_renegotiation,
+        };
+        wire.say(&mut self.transcript, Kind::ServerHello, |out| answer.write(out));
+        wire.change_sealer(mode, &server_keys)?;
+        self.say_finished(&session.master, wire)?;
+        Ok(State::Change(Secrets {
+            suite: session.suite,
+            session: session.id,
+            server_name: session.server_name.clone(),
+            alpn,
+            peer: Arc::clone(&session.peer),
+            master: session.master.clone(),
+            client_keys,
+            server_keys,
+            resumed: true,
+        }))
+    }
+
+    fn certificates(&self, body: &[u8], suite: Suite) -> Result<Client, Fault> {
+        let certificates = messages::read_certificates(body)?;
+        let needed = match (&self.config.client_auth, suite.key_exchange()) {
+            (ClientAuth::None | ClientAuth::Optional(_), KeyExchange::Ecc) => false,
+            (ClientAuth::Required(_), _) | (_, KeyExchange::Ecdhe) => true,
+        };
+        if certificates.is_empty() {
+            let why = "a client without the certificates that it needs";
+            let refused = Err(Fault::new(Alert::HandshakeFailure, why));
+            return if needed { refused } else { Ok(Client::default()) };
+        }
+        let roots = self.config.client_auth.roots().cloned().unwrap_or_default();
+        let both = suite.key_exchange() == KeyExchange::Ecdhe;
+        let (sign, encrypt) = verify::client(&roots, &certificates, both, self.now_s)?;
+        let certificates = certificates.into_iter().map(<[u8]>::to_vec).collect();
+        Ok(Client { certificates, sign: Some(sign), encrypt })
+    }
+
+    fn finish(&mut self, secrets: Secrets, wire: &mut Wire) -> Result<Agreed, Fault> {
+        if !secrets.resumed {
+            wire.change_sealer(secrets.suite.mode(), &secrets.server_keys)?;
+            self.say_finished(&secrets.master, wire)?;
+        }
+        let session = Arc::new(Session {
+            id: secrets.session,
+            suite: secrets.suite,
+            master: secrets.master,
+            server_name: secrets.server_name.clone(),
+            peer: Arc::clone(&secrets.peer),
+            made_s: self.now_s,
+        });
+        if let Some(sessions) = self.config.sessions.as_ref().filter(|_| !secrets.resumed) {
+            sessions.keep(Arc::clone(&session));
+        }
+        Ok(Agreed {
+            suite: secrets.suite,
+            alpn: secrets.alpn,
+            server_name: secrets.server_name,
+            peer: secrets.peer,
+            resumed: secrets.resumed,
+            session: Some(session),
+        })
+    }
+
+    fn say_finished(&mut self, master: &Master, wire: &mut Wire) -> Result<(), Fault> {
+        let data = schedule::finished(master, Side::Server, &self.transcript);
+        wire.say(&mut self.transcript, Kind::Finished, |out| out.extend_from_slice(&data));
+        wire.send_flight()
+    }
+}
+
+fn key_exchange(chosen: Chosen, client: Client, body: &[u8], fill: Fill) -> Result<State, Fault> {
+    let master = match (chosen.exchange, client.encrypt) {
+        (Some(exchange), Some(key)) => {
+            let off = |_| Fault::illegal("an ephemeral key that is no point");
+            let point = messages::read_client_params(body)?;
+            let ephemeral = PublicKey::from_sec1(point).map_err(off)?;
+            let peer = Peer { key: &key, id: DEFAULT_ID, ephemeral: &ephemeral };
+            let agreed = exchange.finish(peer, MASTER_BYTES).map_err(off)?;
+            schedule::master(&agreed.key, &chosen.client, &chosen.server)
+        }
+        _ => {
+            let secret = pre_master(&chosen.identity, messages::read_opaque(body)?, fill)?;
+            schedule::master(secret.as_ref(), &chosen.client, &chosen.server)
+        }
+    };
+    let mode = chosen.suite.mode();
+    let (client_keys, server_keys) = schedule::keys(&master, mode, &chosen.client, &chosen.server);
+    let secrets = Secrets {
+        suite: chosen.suite,
+        session: chosen.session,
+        server_name: chosen.server_name,
+        alpn: chosen.alpn,
+        peer: client.certificates.into(),
+        master,
+        client_keys,
+        server_keys,
+        resumed: false,
+    };
+    Ok(match client.sign {
+        Some(key) => State::Verify(secrets, key),
+        None => State::Change(secrets),
+    })
+}
+
+/// The pre-master secret that the client encrypted. One that does not decrypt, or was made for
+/// another version, is exchanged for a random one: the client learns of it from its own Finished
+/// alone, as it does when it just has another secret. What can fail before the decryption fails
+/// on public bytes.
+fn pre_master(
+    identity: &Identity,
+    cipher: &[u8],
+    fill: Fill,
+) -> Result<Zeroizing<[u8; MASTER_BYTES]>, Fault> {
+    let mut secret = Zeroizing::new([0; MASTER_BYTES]);
+    fill(secret.as_mut())?;
+    let mut told = Zeroizing::new([0; MASTER_BYTES]);
+    let mut right = Choice::from(0);
+    // The cipher may be followed by bytes that mean nothing: some peers pad it.
+    let plain =
+        Cipher::from_der_prefix(cipher).and_then(|(cipher, _)| identity.encrypt.decrypt(&cipher));
+    if let Ok(plain) = plain
+        && plain.len() == MASTER_BYTES
+    {
+        told.copy_from_slice(&plain);
+        right = told[..2].ct_eq(&VERSION.to_be_bytes());
+    }
+    for (byte, told) in secret.iter_mut().zip(told.iter()) {
+        byte.conditional_assign(told, right);
+    }
+    Ok(secret)
+}
+
+/// A client proves that it has its signing key: it signs the SM3 of all messages so far.
+fn check_proof(key: &PublicKey, body: &[u8], transcript: &Transcript) -> Result<(), Fault> {
+    let signature = Signature::from_der(messages::read_opaque(body)?);
+    let hash = transcript.hash();
+    let proved = signature.is_ok_and(|proof| key.verify(DEFAULT_ID, &[&hash], &proof));
+    let fault = Fault::new(Alert::DecryptError, "a proof that is not of the certificate's key");
+    if proved { Ok(()) } else { Err(fault) }
+}
+
+pub(super) fn check_finished(wanted: &[u8], body: &[u8]) -> Result<(), Fault> {
+    if bool::from(wanted.ct_eq(body)) {
+        return Ok(());
+    }
+    Err(Fault::new(Alert::DecryptError, "a peer that saw another handshake"))
+}
