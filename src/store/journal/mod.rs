@@ -118,6 +118,11 @@ impl Journal {
         }
     }
 
+    /// Segments that are begun from now on carry this epoch.
+    pub fn set_epoch(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+    }
+
     /// Last position that a sync made durable.
     #[must_use]
     pub fn durable(&self) -> Position {

@@ -48,14 +48,14 @@ impl From<Damage> for Fault {
 /// Reads the segments that hold positions after `applied`; stops at the first damage.
 ///
 /// # Errors
-/// The disk does not read, the format is newer, or the epoch is another one.
+/// The disk does not read, the format is newer, or a segment is of none of these epochs.
 pub fn scan(
     file: &dyn Storage,
     shape: Shape,
-    epoch: Epoch,
+    epochs: &[Epoch],
     applied: Position,
 ) -> Result<Found, Fault> {
-    let headers = headers(file, shape, epoch)?;
+    let headers = headers(file, shape, epochs)?;
     let mut found = Found { last: applied, ..Found::default() };
     found.segments = vec![(0, Position(0)); headers.len()];
     let mut order: Vec<(usize, SegmentHeader)> =
@@ -101,14 +101,14 @@ pub fn scan(
 fn headers(
     file: &dyn Storage,
     shape: Shape,
-    epoch: Epoch,
+    epochs: &[Epoch],
 ) -> Result<Vec<Option<SegmentHeader>>, Fault> {
     let mut headers = Vec::new();
     for at in 0..shape.begun(file.length().map_err(Fault::disk("journal"))?) {
         let mut sector = [0; FIRST_FRAME];
         read(file, &mut sector, shape.base(at))?;
         let header = SegmentHeader::read(&sector)?;
-        if header.is_some_and(|header| header.epoch != epoch) {
+        if header.is_some_and(|header| !epochs.contains(&header.epoch)) {
             return Err(Fault::ForeignJournal);
         }
         headers.push(header);
