@@ -2,6 +2,7 @@
 //! that a client which saw more than the copy holds gets a snapshot and never silence, however far
 //! the copy has grown since.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(clippy::wildcard_enum_match_arm)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
