@@ -18,6 +18,7 @@ use crate::base::limits::RECORD_BYTES;
 use crate::base::{Epoch, Position};
 
 pub mod frame;
+mod pieces;
 pub mod scan;
 pub mod segment;
 #[cfg(test)]
