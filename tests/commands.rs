@@ -69,13 +69,88 @@ fn a_site_is_administered_the_same_with_and_without_a_server() {
 
     server.start().unwrap();
     administer(&folder, "cat");
-    let busy = run(&folder, &["store", "check"]);
-    assert_eq!(code(&busy), 3);
-    assert!(String::from_utf8_lossy(&busy.stderr).contains("6008"));
+    let live = run(&folder, &["store", "check", "--json"]);
+    let (stopped, live) = (&rows(&check)[0], &rows(&live)[0]);
+    let keys = |row: &Value| row.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(stopped), keys(live), "one form, whoever answers");
+    assert_eq!((&live["findings"], &live["running"]), (&serde_json::json!([]), &true.into()));
+    assert_eq!((&stopped["pages"], &live["pages"]), (&true.into(), &false.into()));
+    let nothing = run(&folder, &["store", "repair"]);
+    assert_eq!(code(&nothing), 0);
+    let restored = run(&folder, &["store", "restored"]);
+    assert_eq!(code(&restored), 3);
+    assert!(String::from_utf8_lossy(&restored.stderr).contains("6008"));
     let running = rows(&run(&folder, &["store", "dump", "--jsonl"]));
     server.stop().unwrap();
     let stopped = rows(&run(&folder, &["store", "dump", "--jsonl"]));
     assert_eq!(running, stopped);
+}
+
+/// Flips a bit of the first byte of `needle` in a file.
+fn damage(file: &Path, needle: &[u8]) {
+    use std::os::unix::fs::FileExt as _;
+    let content = std::fs::read(file).unwrap();
+    let at = content.windows(needle.len()).position(|bytes| bytes == needle).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+    file.write_all_at(&[needle[0] ^ 1], at as u64).unwrap();
+}
+
+/// One visitor writes one text.
+fn say(server: &Server, text: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let target = server.target(false).unwrap();
+        let mut visitor = Visitor::new(7, &server.inbox_key);
+        let mut socket = visitor.connect(&target, true).await.unwrap();
+        visitor.say(&mut socket, 1, text.to_owned()).await.unwrap();
+    });
+}
+
+fn row(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_damaged_journal_is_repaired_while_the_desk_runs() {
+    let folder = folder("commands-journal");
+    let mut server = Server::set_up(&binary(), &folder, None).unwrap();
+    server.start().unwrap();
+    say(&server, "a needle in the journal");
+    damage(&server.data().join("journal"), b"a needle in the journal");
+    let check = run(&folder, &["store", "check"]);
+    assert_eq!(code(&check), 1);
+    assert!(String::from_utf8_lossy(&check.stdout).contains("(4004)"));
+    let repair = run(&folder, &["store", "repair", "--json"]);
+    assert_eq!(code(&repair), 0, "{}", String::from_utf8_lossy(&repair.stderr));
+    let repair = row(&repair);
+    assert_eq!((&repair["renewed"], &repair["left"]), (&true.into(), &serde_json::json!([])));
+    assert_eq!(code(&run(&folder, &["store", "check"])), 0);
+    server.kill().unwrap();
+    server.start().unwrap();
+    server.stop().unwrap();
+    let dump = rows(&run(&folder, &["store", "dump", "--jsonl"]));
+    assert!(dump.iter().any(|row| row["body"] == "a needle in the journal"));
+}
+
+#[test]
+fn what_a_running_desk_cannot_repair_is_told_with_the_command_to_type() {
+    let folder = folder("commands-row");
+    let mut server = Server::set_up(&binary(), &folder, None).unwrap();
+    server.start().unwrap();
+    say(&server, "a needle in the database");
+    server.stop().unwrap();
+    damage(&server.data().join("store.redb"), b"a needle in the database");
+    server.start().unwrap();
+    let check = run(&folder, &["store", "check", "--json"]);
+    assert_eq!((code(&check), &row(&check)["findings"][0]["code"]), (1, &4101.into()));
+    let repair = run(&folder, &["store", "repair"]);
+    let words = String::from_utf8_lossy(&repair.stdout).into_owned();
+    assert_eq!(code(&repair), 1);
+    let command = format!("posthouse store repair --data '{}'", server.data().display());
+    assert!(words.contains("(6008)") && words.contains(&command), "{words}");
+    assert!(server.get("/readyz").unwrap().starts_with("HTTP/1.1 200"), "it serves on");
+    server.stop().unwrap();
+    assert_eq!(code(&run(&folder, &["store", "check"])), 1);
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Front {
         }
     }
 
-    fn deadline(&self) -> Tick {
+    fn deadline(&mut self) -> Tick {
         let gone = self.consoles.values().filter_map(|consoles| consoles.closed);
         let gone = gone.map(|at| at.after(AGENT_GONE_MS)).min().unwrap_or(Tick::NEVER);
         self.routing.deadline().min(gone)

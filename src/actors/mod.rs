@@ -16,6 +16,7 @@ mod shards;
 mod start;
 mod task;
 mod ticket;
+mod upkeep;
 
 pub use account::{Claim, Claimed, SignedIn, inbox_key};
 pub use attachment::Upload;

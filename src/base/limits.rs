@@ -105,6 +105,14 @@ pub const READ_ONLY_RETRY_MS: u32 = 2_000;
 pub const BUSY_RETRY_MS: u32 = 500;
 /// redb's page cache; its own default of 1 GiB would not fit a 1 GB board.
 pub const REDB_CACHE_BYTES: usize = 32 * 1024 * 1024;
+/// Rows that a check of a running store looks at in one read: a few milliseconds.
+pub const WALK_ROWS: usize = 512;
+/// A check of a running store rests this many times as long as it works: a quarter of one core.
+pub const WALK_REST: u32 = 3;
+/// How long a repair of a running store waits for the database to take what the journal holds.
+pub const FLUSH_MS: u64 = 30_000;
+/// Commands at the control socket at a time; those that read the whole store one at a time.
+pub const COMMANDS: usize = 8;
 /// Database reads at a time, so that history reads leave threads for each other.
 pub const READ_PERMITS: usize = 8;
 

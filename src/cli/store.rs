@@ -1,4 +1,5 @@
-//! `posthouse store check|repair|dump`. Check and repair want a store that no process uses.
+//! `posthouse store check|repair|restored|dump`: through the running process, or on the folder
+//! itself when there is none.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -10,13 +11,13 @@ use serde_json::{Value, json};
 
 use super::operate::{Absent, has_site, operate};
 use super::{Ending, Failure, Settings, report};
-use crate::base::code;
+use crate::base::code::{self, Code};
 use crate::base::{ConversationId, Language};
 use crate::desk::{Body, Content, Entry, Gone, Who};
 use crate::node;
-use crate::node::control::Request;
+use crate::node::control::{self, Called, Request};
+use crate::node::upkeep;
 use crate::store;
-use crate::store::{Checkup, Finding};
 use crate::wire;
 
 #[derive(Args, Debug)]
@@ -43,6 +44,14 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Say that the folder was put back from a copy: every client is given a fresh state.
+    Restored {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print every entry of the site in order.
     Dump {
         #[command(flatten)]
@@ -58,11 +67,13 @@ impl StoreCommand {
         match self.action {
             Action::Check { settings, json } => check(&settings, json, out, language),
             Action::Repair { settings, json } => repair(&settings, json, out, language),
+            Action::Restored { settings, json } => restored(&settings, json, out),
             Action::Dump { settings, jsonl: _ } => dump(&settings, out),
         }
     }
 }
 
+/// What the running process sees, or, without one, what stands in the folder.
 fn check(
     settings: &Settings,
     json: bool,
@@ -70,30 +81,44 @@ fn check(
     language: Language,
 ) -> Result<Ending, Failure> {
     let options = options(settings)?;
-    let checkup = store::check(&options).map_err(|fault| failed(&options, &fault))?;
+    let seen = match ask(&options, &Request::StoreCheck)? {
+        Some(seen) => seen,
+        None => {
+            let checkup = store::check(&options).map_err(|fault| failed(&options, &fault))?;
+            upkeep::checkup_row(&checkup, false)
+        }
+    };
     if json {
-        let row = json!({
-            "findings": checkup.findings.iter().map(finding_row).collect::<Vec<_>>(),
-            "entries": checkup.entries,
-            "conversations": checkup.conversations,
-            "waiting": checkup.waiting,
-            "torn": checkup.torn,
-        });
-        writeln!(out, "{row}")?;
-    } else {
-        let Checkup { entries, conversations, waiting, .. } = checkup;
-        match language {
-            Language::En => writeln!(
+        writeln!(out, "{seen}")?;
+        return Ok(ending(&seen["findings"]));
+    }
+    let count = |key: &str| seen[key].as_u64().unwrap_or_default();
+    let (entries, conversations) = (count("entries"), count("conversations"));
+    let (attachments, waiting) = (count("attachments"), count("waiting"));
+    let unseen = seen["pages"] == false;
+    match language {
+        Language::En => {
+            writeln!(
                 out,
-                "{entries} entries of {conversations} conversations; {waiting} in the journal only"
-            )?,
-            Language::Zh => writeln!(
+                "{entries} entries of {conversations} conversations, {attachments} attachments; \
+                 {waiting} items in the journal only"
+            )?;
+            if unseen {
+                writeln!(out, "The checksums of the database's pages need the service stopped.")?;
+            }
+        }
+        Language::Zh => {
+            writeln!(
                 out,
-                "{conversations} 个会话共 {entries} 条记录；仅在日志中的有 {waiting} 条"
-            )?,
+                "{conversations} 个会话共 {entries} 条记录，{attachments} 个附件；\
+                 仅在日志中的有 {waiting} 条"
+            )?;
+            if unseen {
+                writeln!(out, "数据库页的校验和需停止服务后检查。")?;
+            }
         }
     }
-    told(&checkup.findings, json, out, language)
+    tell(&seen["findings"], out, language)
 }
 
 fn repair(
@@ -103,33 +128,64 @@ fn repair(
     language: Language,
 ) -> Result<Ending, Failure> {
     let options = options(settings)?;
-    let repair = store::repair(&options).map_err(|fault| failed(&options, &fault))?;
+    let done = match ask(&options, &Request::StoreRepair)? {
+        Some(done) => done,
+        None => {
+            let repair = store::repair(&options).map_err(|fault| failed(&options, &fault))?;
+            upkeep::repair_row(&repair, &options.dir, false)
+        }
+    };
     if json {
-        let row = json!({
-            "kept": repair.kept.map(|position| position.0),
-            "moved": repair.moved,
-            "rebuilt": repair.rebuilt,
-            "left": repair.left.iter().map(finding_row).collect::<Vec<_>>(),
-        });
-        writeln!(out, "{row}")?;
-    } else {
-        let (moved, rebuilt, nothing) = match language {
-            Language::En => {
-                ("moved aside", "the database's structure was rebuilt", "nothing to do")
-            }
-            Language::Zh => ("已移开", "已重建数据库结构", "无需修复"),
-        };
-        for file in &repair.moved {
-            writeln!(out, "{file}: {moved}")?;
-        }
-        if repair.rebuilt {
-            writeln!(out, "{rebuilt}")?;
-        }
-        if repair.moved.is_empty() && !repair.rebuilt {
-            writeln!(out, "{nothing}")?;
-        }
+        writeln!(out, "{done}")?;
+        return Ok(ending(&done["left"]));
     }
-    told(&repair.left, json, out, language)
+    let [moved, rebuilt, renewed, nothing] = match language {
+        Language::En => [
+            "moved aside",
+            "the database's structure was rebuilt",
+            "the journal's entries were moved into the database from memory",
+            "nothing was repaired",
+        ],
+        Language::Zh => {
+            ["已移开", "已重建数据库结构", "日志中的条目已从内存写入数据库", "未做任何修复"]
+        }
+    };
+    let files: Vec<&str> =
+        done["moved"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for file in &files {
+        writeln!(out, "{file}: {moved}")?;
+    }
+    let did = [(done["rebuilt"] == true, rebuilt), (done["renewed"] == true, renewed)];
+    for (_, words) in did.iter().filter(|(done, _)| *done) {
+        writeln!(out, "{words}")?;
+    }
+    if files.is_empty() && did.iter().all(|(done, _)| !done) {
+        writeln!(out, "{nothing}")?;
+    }
+    let ending = tell(&done["left"], out, language)?;
+    if let Some(command) = done["command"].as_str() {
+        let about = options.dir.display().to_string();
+        report::print_lines(out, &report::lines(code::CLI_STOP_FIRST, &about, language))?;
+        writeln!(out, "  {command}")?;
+    }
+    Ok(ending)
+}
+
+/// Changes the epoch of a store that was put back from a copy.
+fn restored(settings: &Settings, json: bool, out: &mut dyn Write) -> Result<Ending, Failure> {
+    let options = options(settings)?;
+    let epoch = store::restored(&options).map_err(|fault| {
+        if fault.code() == code::STORE_IN_USE {
+            return Failure::coded(code::CLI_STOP_FIRST, options.dir.display().to_string());
+        }
+        failed(&options, &fault)
+    })?;
+    if json {
+        writeln!(out, "{}", json!({ "epoch": epoch.to_string() }))?;
+    } else {
+        writeln!(out, "{epoch}")?;
+    }
+    Ok(Ending::Done)
 }
 
 fn options(settings: &Settings) -> Result<store::Options, Failure> {
@@ -140,29 +196,39 @@ fn options(settings: &Settings) -> Result<store::Options, Failure> {
     Err(Failure::coded(code::CLI_NO_SITE, options.dir.display().to_string()))
 }
 
+/// What the running process answers; `None` when there is none.
+fn ask(options: &store::Options, request: &Request) -> Result<Option<Value>, Failure> {
+    match control::call(&options.dir, request, &mut |_| Ok(())) {
+        Ok(Called::Done(value)) => Ok(Some(value)),
+        Ok(Called::Refused { code, about }) => Err(Failure::coded(code, about)),
+        Ok(Called::Nobody) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(Failure::coded(code::CLI_NO_ANSWER, options.dir.display().to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn failed(options: &store::Options, fault: &store::Fault) -> Failure {
     if fault.code() == code::STORE_IN_USE {
-        return Failure::coded(code::CLI_STOP_FIRST, options.dir.display().to_string());
+        return Failure::coded(code::CLI_DATA_IN_USE, options.dir.display().to_string());
     }
     Failure::coded(fault.code(), fault.to_string())
 }
 
-fn finding_row(finding: &Finding) -> Value {
-    json!({ "code": finding.code.0, "name": finding.code.name(), "place": finding.place })
+fn ending(findings: &Value) -> Ending {
+    let none = findings.as_array().is_none_or(Vec::is_empty);
+    if none { Ending::Done } else { Ending::Finding }
 }
 
-fn told(
-    findings: &[Finding],
-    json: bool,
-    out: &mut dyn Write,
-    language: Language,
-) -> Result<Ending, Failure> {
-    if !json {
-        for finding in findings {
-            report::print_lines(out, &report::lines(finding.code, &finding.place, language))?;
-        }
+fn tell(findings: &Value, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
+    for finding in findings.as_array().into_iter().flatten() {
+        let number = finding["code"].as_u64().and_then(|number| u16::try_from(number).ok());
+        let place = finding["place"].as_str().unwrap_or_default();
+        let lines = report::lines(Code(number.unwrap_or_default()), place, language);
+        report::print_lines(out, &lines)?;
     }
-    Ok(if findings.is_empty() { Ending::Done } else { Ending::Finding })
+    Ok(ending(findings))
 }
 
 /// The place of an entry in its conversation is counted here: the site's feed has all entries of a

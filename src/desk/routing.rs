@@ -20,6 +20,13 @@ pub struct Routing {
     answer_timeout_ms: u64,
     /// Rises with every assignment: who was given one longest ago is next among equals.
     turn: u64,
+    /// Something that proposals depend on is not what it was when they were made last. A message
+    /// is no such thing: a busy desk would else go through its whole queue for each.
+    changed: bool,
+    /// When proposals were made last.
+    asked: Tick,
+    /// The answer of `deadline`, as long as it holds.
+    next: Option<Tick>,
 }
 
 /// What the routing wants done.
@@ -40,7 +47,7 @@ pub enum Proposal {
     },
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Seat {
     capacity: u32,
     teams: Vec<TeamId>,
@@ -77,6 +84,7 @@ impl Routing {
     /// reordered for the worse: the shell drops rows older than one it has handed in.
     pub fn update(&mut self, row: &Conversation, now: Tick) {
         let id = row.id;
+        self.changed = true;
         match row.state {
             State::Queued => {
                 self.owned.remove(&id);
@@ -114,29 +122,38 @@ impl Routing {
 
     /// A message was applied: the visitor's starts the wait for an answer, the agent's ends it.
     pub fn message(&mut self, id: ConversationId, by_visitor: bool, now: Tick) {
-        if let Some(owned) = self.owned.get_mut(&id) {
-            owned.unanswered = by_visitor.then(|| owned.unanswered.unwrap_or(now));
+        let Some(owned) = self.owned.get_mut(&id) else { return };
+        let since = by_visitor.then(|| owned.unanswered.unwrap_or(now));
+        owned.unanswered = since;
+        if let Some(since) = since {
+            let late = since.after(self.answer_timeout_ms);
+            self.next = self.next.map(|next| next.min(late));
+            self.changed |= !self.agents.get(&owned.agent).is_some_and(|seat| seat.present);
         }
     }
 
     /// An agent's row as it is now.
     pub fn agent(&mut self, row: &AgentRow) {
         let seat = self.agents.entry(row.id).or_default();
+        let before = seat.clone();
         seat.capacity = row.capacity;
         seat.teams.clone_from(&row.teams);
         if row.disabled {
             (seat.available, seat.present) = (false, false);
         }
+        self.changed |= *seat != before;
     }
 
     /// Whether an agent takes conversations, and whether a console of theirs is open at all.
     pub fn presence(&mut self, agent: AgentId, available: bool, present: bool) {
         let seat = self.agents.entry(agent).or_default();
-        (seat.available, seat.present) = (available, present);
+        let before = std::mem::replace(&mut seat.available, available) != available;
+        self.changed |= std::mem::replace(&mut seat.present, present) != present || before;
     }
 
     /// How long a visitor waits for an answer before somebody else is asked.
     pub fn answer_within(&mut self, ms: u64) {
+        self.changed |= self.answer_timeout_ms != ms;
         self.answer_timeout_ms = ms;
     }
 
@@ -144,6 +161,7 @@ impl Routing {
     pub fn refused(&mut self, id: ConversationId, now: Tick) {
         if let Some(waiting) = self.queue.get_mut(&id) {
             waiting.proposed = waiting.proposed.map(|(agent, _)| (agent, now));
+            self.next = None;
         }
     }
 
@@ -169,6 +187,9 @@ impl Routing {
     /// What should happen now, each thing once until `PROPOSAL_MS` have passed without effect.
     pub fn propose(&mut self, now: Tick) -> Vec<Proposal> {
         let mut proposals = Vec::new();
+        if !self.changed && now < self.deadline() {
+            return proposals;
+        }
         for waiting in self.queue.values_mut() {
             waiting.proposed = waiting.proposed.filter(|(_, at)| now.since(*at) < PROPOSAL_MS);
         }
@@ -176,19 +197,27 @@ impl Routing {
         self.give_back(now, &loads, &mut proposals);
         self.give_out(now, &mut loads, &mut proposals);
         self.tell_places(&mut proposals);
+        (self.changed, self.asked, self.next) = (false, now, None);
         proposals
     }
 
-    /// When `propose` should be asked again though nothing happened.
+    /// When `propose` should be asked again though nothing happened; later than it was asked last.
     #[must_use]
-    pub fn deadline(&self) -> Tick {
+    pub fn deadline(&mut self) -> Tick {
+        if let Some(next) = self.next {
+            return next;
+        }
         let proposals = self.queue.values().filter_map(|waiting| waiting.proposed);
         let retries = proposals.map(|(_, at)| at.after(PROPOSAL_MS));
         let owned = self.owned.values().filter_map(|owned| {
             let answer = owned.unanswered?.after(self.answer_timeout_ms);
             Some(owned.requeued.map_or(answer, |at| answer.max(at.after(PROPOSAL_MS))))
         });
-        retries.chain(owned).min().unwrap_or(Tick::NEVER)
+        // What is late and found nobody else waits for a change, not for the clock.
+        let future = retries.chain(owned).filter(|at| *at > self.asked);
+        let next = future.min().unwrap_or(Tick::NEVER);
+        self.next = Some(next);
+        next
     }
 
     /// Conversations whose owner is gone or does not answer go back, when that helps the visitor.
@@ -406,6 +435,30 @@ mod tests {
         routing.presence(AgentId(1), true, true);
         routing.update(&queued, Tick(200_001));
         assert_eq!(assigned(&routing.propose(Tick(200_001))), [(1, 2)], "not the one who slept");
+    }
+
+    #[test]
+    fn a_late_answer_that_nobody_else_can_give_is_not_asked_for_again_and_again() {
+        let mut routing = routing(1, 5);
+        routing.update(&row(1, State::Assigned, Some(1)), Tick(0));
+        assert_eq!(routing.propose(Tick(1)), []);
+        assert_eq!(routing.deadline(), Tick(60_000));
+        assert_eq!(routing.propose(Tick(60_000)), []);
+        assert_eq!(routing.deadline(), Tick::NEVER, "it waits for a change");
+    }
+
+    #[test]
+    fn messages_move_the_deadline_and_propose_nothing() {
+        let mut routing = routing(2, 5);
+        let mut answered = row(1, State::Assigned, Some(1));
+        answered.waiting_since_ms = 0;
+        routing.update(&answered, Tick(0));
+        assert_eq!(routing.propose(Tick(1)), []);
+        assert_eq!(routing.deadline(), Tick::NEVER);
+        routing.message(ConversationId(1), true, Tick(10));
+        assert!(!routing.changed, "the queue is not gone through");
+        assert_eq!(routing.deadline(), Tick(60_010));
+        assert_eq!(routing.propose(Tick(60_010)).len(), 1);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Where entries get their order. The single variant is `Local`: this machine's journal.
 
+use crate::base::Position;
 use crate::desk::Refusal;
-use crate::store::{Proposal, Writer};
+use crate::store::{Answer, Proposal, Writer};
 
 /// A cheap clone.
 #[derive(Clone, Debug)]
@@ -17,6 +18,21 @@ impl Fabric {
     pub fn append(&self, proposal: Proposal) -> Result<(), Refusal> {
         match self {
             Self::Local(writer) => writer.append(proposal),
+        }
+    }
+
+    /// Has the journal go on in another segment; false when too much is waiting.
+    pub fn renew(&self, answer: Answer) -> bool {
+        match self {
+            Self::Local(writer) => writer.renew(answer),
+        }
+    }
+
+    /// Has what is durable by now moved into the database soon; returns the last position of it.
+    #[must_use]
+    pub fn flush(&self) -> Position {
+        match self {
+            Self::Local(writer) => writer.flush(),
         }
     }
 

@@ -8,6 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::operator::Operator;
 use crate::base::code::Code;
+use crate::base::limits::COMMANDS;
 
 /// What a command asks for. No `Debug`: some carry a password.
 #[derive(Serialize, Deserialize)]
@@ -30,6 +33,10 @@ pub enum Request {
     AgentResetPassword { login: String, password: String },
     /// A row for each entry: `{index, entry}`, the entry in base64.
     Dump,
+    /// Looks over the running store; a row now and then, answers what was seen.
+    StoreCheck,
+    /// The same, and mends what can be mended while the store runs.
+    StoreRepair,
     /// A row for each issue: `{check, code, about}`.
     Doctor,
     /// Take the configuration and the certificate again; a row for each changed setting.
@@ -90,11 +97,17 @@ pub async fn listen(path: &Path, operator: Operator) -> io::Result<()> {
     let listener = tokio::net::UnixListener::bind(&fresh)?;
     std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))?;
     std::fs::rename(&fresh, path)?;
+    let mut under_way = FuturesUnordered::new();
     loop {
-        let (stream, _) = listener.accept().await?;
-        // One command at a time: they are typed by a person, and a dump must not be run ten times.
-        if let Err(error) = serve(stream, &operator).await {
-            tracing::debug!(%error, "a command went away");
+        tokio::select! {
+            accepted = listener.accept(), if under_way.len() < COMMANDS => {
+                under_way.push(Box::pin(serve(accepted?.0, &operator)));
+            }
+            Some(ended) = under_way.next(), if !under_way.is_empty() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a command went away");
+                }
+            }
         }
     }
 }

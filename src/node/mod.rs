@@ -11,6 +11,7 @@ mod offline;
 pub mod operator;
 pub mod probe;
 mod serve;
+pub mod upkeep;
 
 use std::path::Path;
 

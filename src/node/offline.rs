@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::control::{Called, Line, Request};
 use super::operator::Operator;
@@ -57,6 +57,8 @@ async fn answer(
         urls: banner::urls(config, config.listen),
         authority: own.then(|| identity::authority_path(&config.data)),
         probe: Arc::new(Probe::default),
+        data: config.data.clone(),
+        walks: Arc::new(Semaphore::new(1)),
         listeners: Vec::new(),
         reload,
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use super::control::{Line, Request};
 use super::notify;
@@ -32,6 +32,10 @@ pub struct Operator {
     /// The certificate of the site's own authority.
     pub authority: Option<PathBuf>,
     pub probe: Arc<dyn Fn() -> Probe + Send + Sync>,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Taken by commands that read the whole store.
+    pub walks: Arc<Semaphore>,
     /// Our own listeners, which must answer.
     pub listeners: Vec<SocketAddr>,
     /// Asks the owner of the configuration to take it again; nobody listens without a server.
@@ -42,7 +46,7 @@ pub struct Operator {
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Why a request was not answered with `Done`.
-struct No {
+pub(super) struct No {
     code: Code,
     about: String,
 }
@@ -68,6 +72,8 @@ impl Operator {
                 self.reset_password(&login, password).await
             }
             Request::Dump => self.dump(rows).await,
+            Request::StoreCheck => self.check_store(rows).await,
+            Request::StoreRepair => self.repair_store(rows).await,
             Request::Doctor => self.doctor(rows).await,
             Request::Reload => self.reload(rows).await,
         };
@@ -161,6 +167,7 @@ impl Operator {
 
     /// The site's feed from its beginning to where it was when asked.
     async fn dump(&self, rows: &mpsc::Sender<Line>) -> Result<Value, No> {
+        let _turn = self.alone()?;
         let mut page = self.desk.log(Index(0)).await?;
         let head = page.head;
         let mut last = Index(0);
@@ -175,6 +182,12 @@ impl Operator {
             }
         }
         Ok(json!({ "entries": head.0 }))
+    }
+
+    /// The right to read the whole store; there is one.
+    pub(super) fn alone(&self) -> Result<SemaphorePermit<'_>, No> {
+        let busy = No { code: code::CLI_WALK_RUNS, about: String::new() };
+        self.walks.try_acquire().map_err(|_| busy)
     }
 
     async fn doctor(&self, rows: &mpsc::Sender<Line>) -> Result<Value, No> {
@@ -240,6 +253,6 @@ fn gone() -> No {
     No { code: code::CLI_NO_ANSWER, about: String::new() }
 }
 
-async fn send(rows: &mpsc::Sender<Line>, row: Value) -> Result<(), No> {
+pub(super) async fn send(rows: &mpsc::Sender<Line>, row: Value) -> Result<(), No> {
     rows.send(Line::Row(row)).await.map_err(|_| gone())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use posthouse_crypto::tls::{Presented, TlsOptions, server_config};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::identity::{self, Certificates};
 use super::logs::Logs;
@@ -174,6 +174,7 @@ fn operator(
     let (desk, clock, config) = (house.desk.clone(), Arc::clone(&house.clock), config.clone());
     let ring_bytes = config.store.journal_segment_bytes() * u64::from(JOURNAL_SEGMENTS);
     let authority = own.then(|| identity::authority_path(&config.data));
+    let data = config.data.clone();
     let probe = move || {
         let stats = desk.stats();
         let store = health::Store {
@@ -193,6 +194,8 @@ fn operator(
         urls,
         authority,
         probe: Arc::new(probe),
+        data,
+        walks: Arc::new(Semaphore::new(1)),
         listeners,
         reload,
     }

@@ -1,26 +1,27 @@
 //! Looks a store over and repairs what can be repaired. `check` changes nothing: the database is
-//! opened through an overlay. Both need a store that no process uses.
+//! opened through an overlay. Both need a store that no process uses; a running one is looked over
+//! by `LiveCheck`.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use redb::{ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::ReadableDatabase;
 
 use super::Options;
-use super::apply::{self, block_of};
+use super::apply;
+use super::blobs::Blobs;
 use super::database::{self, Database};
-use super::engine::{identity, recovered};
+use super::engine::recovered;
 use super::fault::Fault;
 use super::journal::Shape;
 use super::journal::scan::{Found, scan};
+use super::origin::Standing;
 use super::overlay::Overlay;
-use super::row::LogRow;
-use super::shared::JOURNAL_FILE;
+use super::reader::Reader;
+use super::shared::{JOURNAL_FILE, Shared};
 use super::storage::{Disk, Folder};
-use super::tables::{self, BLOCK};
+use super::walk::Walk;
+use crate::base::Position;
 use crate::base::code::{self, Code};
-use crate::base::{Feed, Index, Position};
-use crate::wire::decode_entry;
 
 /// Findings of one check: enough to see what kind of damage it is.
 const FINDINGS: usize = 100;
@@ -41,10 +42,13 @@ pub struct Checkup {
     /// Entries in the database.
     pub entries: u64,
     pub conversations: u64,
+    pub attachments: u64,
     /// Items in the journal that the database has not yet.
     pub waiting: u64,
     /// The journal ends in an unfinished write, as after a power cut; the next start overwrites it.
     pub torn: bool,
+    /// The checksums of the database's pages were verified: only when no process uses the store.
+    pub pages: bool,
 }
 
 /// What a repair did.
@@ -56,6 +60,8 @@ pub struct Repair {
     pub moved: Vec<String>,
     /// The database's free space and roots were rebuilt.
     pub rebuilt: bool,
+    /// The journal of a running store goes on in a fresh segment, its entries are in the database.
+    pub renewed: bool,
     /// What is still wrong.
     pub left: Vec<Finding>,
 }
@@ -66,7 +72,8 @@ pub struct Repair {
 /// The folder is in use or has no store, or the disk does not read.
 pub fn check(options: &Options) -> Result<Checkup, Fault> {
     let _lock = options.lock()?;
-    check_disk(&Folder::new(&options.dir), options.shape(), options.redb_cache_bytes)
+    let blobs = Some(Blobs::of(&options.dir));
+    check_disk(&Folder::new(&options.dir), options.shape(), options.redb_cache_bytes, blobs)
 }
 
 /// Repairs what can be: a damaged journal is moved aside when what is whole of it is in the
@@ -77,11 +84,17 @@ pub fn check(options: &Options) -> Result<Checkup, Fault> {
 pub fn repair(options: &Options) -> Result<Repair, Fault> {
     let _lock = options.lock()?;
     let disk = Arc::new(Folder::new(&options.dir));
-    repair_disk(disk, options.shape(), options.redb_cache_bytes)
+    let blobs = Some(Blobs::of(&options.dir));
+    repair_disk(disk, options.shape(), options.redb_cache_bytes, blobs)
 }
 
-pub(super) fn check_disk(disk: &dyn Disk, shape: Shape, cache: usize) -> Result<Checkup, Fault> {
-    let mut checkup = Checkup::default();
+pub(super) fn check_disk(
+    disk: &dyn Disk,
+    shape: Shape,
+    cache: usize,
+    blobs: Option<Blobs>,
+) -> Result<Checkup, Fault> {
+    let mut checkup = Checkup { pages: true, ..Checkup::default() };
     let file = disk.open(database::FILE, false).map_err(Fault::disk("database"))?;
     let overlay = Overlay::new(file).map_err(Fault::disk("database"))?;
     let mut redb = match database::open_backend(Arc::new(overlay), cache) {
@@ -101,10 +114,13 @@ pub(super) fn check_disk(disk: &dyn Disk, shape: Shape, cache: usize) -> Result<
         }
     }
     let txn = redb.begin_read()?;
-    let (epoch, applied) = identity(&txn)?;
-    check_rows(&txn, &mut checkup)?;
+    let standing = Standing::read(&txn)?;
+    let applied = standing.applied;
+    let mut walk = Walk::new(applied, blobs);
+    while walk.step(&txn)? {}
+    checkup.take(walk.checkup);
     let journal = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
-    match scan(journal.as_ref(), shape, epoch, applied) {
+    match scan(journal.as_ref(), shape, &standing.epochs(), applied) {
         Ok(found) => check_journal(&found, applied, &mut checkup),
         Err(Fault::Disk { what, source }) => return Err(Fault::Disk { what, source }),
         Err(fault) => checkup.find(fault.code(), fault.to_string()),
@@ -116,6 +132,7 @@ pub(super) fn repair_disk(
     disk: Arc<dyn Disk>,
     shape: Shape,
     cache: usize,
+    blobs: Option<Blobs>,
 ) -> Result<Repair, Fault> {
     let mut repair = Repair::default();
     let file = disk.open(database::FILE, false).map_err(Fault::disk("database"))?;
@@ -124,9 +141,10 @@ pub(super) fn repair_disk(
     drop(redb);
     let none = |_: &redb::WriteTransaction| Ok(());
     let database = Database::open(Arc::clone(&disk), cache, none)?;
-    let (epoch, applied) = database.read(identity)?;
+    let standing = database.read(Standing::read)?;
+    let applied = standing.applied;
     let journal = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
-    let damaged = match scan(journal.as_ref(), shape, epoch, applied) {
+    let damaged = match scan(journal.as_ref(), shape, &standing.epochs(), applied) {
         Ok(found) if found.damage.is_none() => None,
         Ok(found) => Some(keep_whole(&database, &found, applied)?),
         Err(Fault::ForeignJournal) => Some(applied),
@@ -139,7 +157,7 @@ pub(super) fn repair_disk(
         repair.kept = Some(kept);
         repair.moved.push(aside);
     }
-    repair.left = check_disk(disk.as_ref(), shape, cache)?.findings;
+    repair.left = check_disk(disk.as_ref(), shape, cache, blobs)?.findings;
     Ok(repair)
 }
 
@@ -161,10 +179,17 @@ fn free_name(disk: &dyn Disk) -> Result<String, Fault> {
 }
 
 impl Checkup {
-    fn find(&mut self, code: Code, place: String) {
+    pub(super) fn find(&mut self, code: Code, place: String) {
         if self.findings.len() < FINDINGS {
             self.findings.push(Finding { code, place });
         }
+    }
+
+    /// Adds what a walk over the rows saw.
+    fn take(&mut self, rows: Self) {
+        (self.entries, self.conversations) = (rows.entries, rows.conversations);
+        self.attachments = rows.attachments;
+        rows.findings.into_iter().for_each(|finding| self.find(finding.code, finding.place));
     }
 }
 
@@ -177,66 +202,92 @@ fn check_journal(found: &Found, applied: Position, checkup: &mut Checkup) {
     }
 }
 
-fn check_rows(txn: &ReadTransaction, checkup: &mut Checkup) -> Result<(), Fault> {
-    let feeds = txn.open_table(tables::FEEDS)?;
-    let keys = txn.open_table(tables::KEYS)?;
-    let mut places: u64 = 0;
-    for row in txn.open_table(tables::LOG)?.iter()? {
-        let (position, row) = row?;
-        let position = Position(position.value());
-        checkup.entries += 1;
-        let Ok(row) = LogRow::read(position, row.value()) else {
-            checkup.find(code::ROW_DAMAGED, format!("position {}", position.0));
-            continue;
-        };
-        places += row.places.len() as u64;
-        for (feed, index) in &row.places {
-            if feed_position(&feeds, *feed, *index)? != Some(position) {
-                checkup.find(code::FEED_HOLE, format!("{feed:?} at {}", index.0));
+/// A check of a running store in small steps, which reads snapshots and changes nothing. What it
+/// cannot see is the checksums of the database's pages.
+#[derive(Debug)]
+pub struct LiveCheck {
+    walk: Walk,
+    rows_done: bool,
+    /// Position that the last look at the journal could not read: the writer may have been in the
+    /// middle of it.
+    suspect: Option<Position>,
+    looks: u32,
+}
+
+/// Looks at a journal that is written to meanwhile. Each may meet another batch half written; the
+/// same position twice is damage.
+const LOOKS: u32 = 10;
+
+impl LiveCheck {
+    #[must_use]
+    pub fn new(reader: &Reader, blobs: Blobs) -> Self {
+        Self::of(reader, Some(blobs))
+    }
+
+    pub(super) fn of(reader: &Reader, blobs: Option<Blobs>) -> Self {
+        let walk = Walk::new(reader.shared.applied(), blobs);
+        Self { walk, rows_done: false, suspect: None, looks: 0 }
+    }
+
+    /// Entries looked at so far.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.walk.checkup.entries
+    }
+
+    /// One slice of rows, or one look at the journal; true when there is more to do, after a pause.
+    ///
+    /// # Errors
+    /// The disk does not read.
+    pub fn step(&mut self, reader: &Reader) -> Result<bool, Fault> {
+        if self.rows_done {
+            return self.look_at_journal(&reader.shared);
+        }
+        let next = reader.shared.database.read(|txn| {
+            let mut walk = self.walk.clone();
+            let more = walk.step(txn)?;
+            Ok((walk, more))
+        });
+        match next {
+            Ok((walk, more)) => (self.walk, self.rows_done) = (walk, !more),
+            Err(Fault::DatabaseDamaged(what)) => {
+                self.walk.checkup.find(code::DATABASE_DAMAGED, what);
+                self.rows_done = true;
             }
+            Err(fault) => return Err(fault),
         }
-        if !key_stands(&keys, &row.bytes, position)? {
-            checkup.find(code::ROW_DAMAGED, format!("key of position {}", position.0));
-        }
+        Ok(true)
     }
-    let mut listed: u64 = 0;
-    for block in feeds.iter()? {
-        listed += tables::read_block(block?.1.value()).len() as u64;
-    }
-    if listed != places && checkup.findings.is_empty() {
-        checkup.find(code::FEED_HOLE, format!("{listed} places for {places} entries"));
-    }
-    for row in txn.open_table(tables::CONVERSATIONS)?.iter()? {
-        let (id, row) = row?;
-        checkup.conversations += 1;
-        if apply::read_conversation(row.value()).is_err() {
-            checkup.find(code::ROW_DAMAGED, format!("conversation {:02x?}", id.value()));
-        }
-    }
-    Ok(())
-}
 
-fn feed_position(
-    feeds: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    feed: Feed,
-    index: Index,
-) -> Result<Option<Position>, Fault> {
-    let key = tables::block_key(&tables::feed_key(feed), block_of(index));
-    let block = feeds.get(key.as_slice())?.map(|block| tables::read_block(block.value()));
-    let slot = usize::try_from(index.0.saturating_sub(1) % BLOCK).unwrap_or(usize::MAX);
-    Ok(block.and_then(|block| block.get(slot).copied()))
-}
+    fn look_at_journal(&mut self, shared: &Shared) -> Result<bool, Fault> {
+        self.looks += 1;
+        let (applied, durable) = (shared.applied(), shared.durable());
+        self.walk.checkup.waiting = durable.0.saturating_sub(applied.0);
+        let file = shared.disk.open(JOURNAL_FILE, false).map_err(Fault::disk("journal"))?;
+        let found = match scan(file.as_ref(), shared.shape, &shared.epochs(), applied) {
+            Ok(found) => found,
+            Err(Fault::Disk { what, source }) => return Err(Fault::Disk { what, source }),
+            Err(fault) => {
+                self.walk.checkup.find(fault.code(), fault.to_string());
+                return Ok(false);
+            }
+        };
+        let short = (found.last < durable).then(|| found.last.next());
+        let damage = found.damage;
+        let Some(suspect) = damage.map(|damage| damage.position).or(short) else {
+            return Ok(false);
+        };
+        if self.suspect.replace(suspect) != Some(suspect) || suspect <= shared.applied() {
+            return Ok(self.looks < LOOKS);
+        }
+        let offset = damage.map_or(0, |damage| damage.offset);
+        let fault = Fault::JournalDamaged { offset, position: suspect.0 };
+        self.walk.checkup.find(fault.code(), fault.to_string());
+        Ok(false)
+    }
 
-/// True when the key of an entry, if it has one, leads to it.
-fn key_stands(
-    keys: &impl ReadableTable<&'static [u8], u64>,
-    bytes: &Bytes,
-    position: Position,
-) -> Result<bool, Fault> {
-    let Ok(entry) = decode_entry(bytes) else { return Ok(false) };
-    let Some(conversation) = entry.conversation.filter(|_| entry.key.0 != 0) else {
-        return Ok(true);
-    };
-    let key = tables::message_key(entry.key, conversation, entry.author.who);
-    Ok(keys.get(key.as_slice())?.is_some_and(|found| found.value() == position.0))
+    #[must_use]
+    pub fn finish(self) -> Checkup {
+        self.walk.checkup
+    }
 }

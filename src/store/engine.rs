@@ -5,22 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::{Buf, Bytes};
-use redb::{ReadTransaction, WriteTransaction};
+use redb::WriteTransaction;
 
 use super::database::Database;
 use super::fault::Fault;
 use super::journal::frame::Header;
 use super::journal::scan::{Found, scan};
 use super::journal::{Journal, Shape};
+use super::origin::{self, Standing};
 use super::reader::Reader;
-use super::shared::{JOURNAL_FILE, Shared};
+use super::shared::{JOURNAL_FILE, Shared, stored_head};
 use super::storage::Disk;
 use super::tables;
 use super::tail::Tail;
-use super::words::{Item, NewEntry, Outcome, Places, Proposal, Written, WrittenItems};
-use super::writer::{Core, read_only};
+use super::words::{Item, NewEntry, Outcome, Places, Proposal, Written, WrittenItems, index_in};
+use super::writer::{ColdHeads as _, Core, read_only};
 use crate::base::limits::BUSY_RETRY_MS;
-use crate::base::{Epoch, Position};
+use crate::base::{Epoch, Feed, Position};
 use crate::desk::Refusal;
 use crate::wire::decode_entry;
 use crate::wire::record::{RecordContent, read_record};
@@ -42,7 +43,7 @@ pub struct Engine {
 pub struct Layout {
     pub shape: Shape,
     pub cache_bytes: usize,
-    /// Epoch of a store that is made now, and seed of journal generations.
+    /// Epoch of a store that is made now or is found to be a copy, and seed of journal generations.
     pub chance: u128,
 }
 
@@ -54,26 +55,36 @@ impl Engine {
     pub fn open(disk: Arc<dyn Disk>, layout: Layout) -> Result<Self, Fault> {
         let first = |txn: &WriteTransaction| create(txn, Epoch(layout.chance.max(1)));
         let database = Database::open(Arc::clone(&disk), layout.cache_bytes, first)?;
-        let (epoch, applied) = database.read(identity)?;
-        let shape = layout.shape;
+        let standing = database.read(Standing::read)?;
+        let (applied, shape) = (standing.applied, layout.shape);
         let file = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
-        let found = scan(file.as_ref(), shape, epoch, applied)?;
+        let found = scan(file.as_ref(), shape, &standing.epochs(), applied)?;
         if let Some(damage) = found.damage {
             return Err(damage.into());
         }
         let seed = u64::try_from(layout.chance >> 64).unwrap_or(0);
-        let journal = Journal::resume(Arc::clone(&file), shape, epoch, &found, seed);
+        let journal = Journal::resume(Arc::clone(&file), shape, standing.epoch, &found, seed);
         let mut core = Core::new(found.last);
         let (mut tail, mut unsure) = (Tail::default(), Vec::new());
+        let mut ended = None;
         for written in recovered(&found, applied)? {
             core.recover(&written);
+            ended = index_in(&written.places, Feed::Site).or(ended);
             if written.position < found.last_batch_first {
                 tail.push(written);
             } else {
                 unsure.push(written);
             }
         }
-        let shared = Arc::new(Shared::new(disk, database, shape, epoch, tail));
+        let Standing { mut epoch, mut former, origin: before, .. } = standing;
+        let origin = disk.origin(&origin::FILES).map_err(Fault::disk("data folder"))?;
+        // A store that never noted its files keeps its epoch: it is new, or of an older version.
+        let copied = before.is_some_and(|before| before != origin);
+        if copied {
+            former.push((epoch, ended.map_or_else(|| stored_head(&database, Feed::Site), Ok)?));
+            epoch = Epoch(layout.chance.max(1));
+        }
+        let shared = Arc::new(Shared::new(disk, database, shape, (epoch, former), tail));
         shared.applied.store(applied.0, Ordering::Release);
         let sure = unsure.first().map_or(found.last.0, |first| first.position.0 - 1);
         shared.durable.store(sure, Ordering::Release);
@@ -81,8 +92,13 @@ impl Engine {
         let allocated = u32::try_from(shape.allocated(length)).unwrap_or(shape.segments);
         shared.allocated.store(allocated, Ordering::Release);
         let mut engine = Self { core, journal, shared, unsure };
-        // A journal that takes nothing yet is tried again by `heal`.
-        match engine.confirm().and_then(|()| engine.make_room()) {
+        let settle = |engine: &mut Self| {
+            if before == Some(origin) { Ok(()) } else { engine.settle(origin, copied) }
+        };
+        // A journal that takes nothing yet is tried again by `heal`. An epoch that could not be
+        // kept is told all the same: clients get snapshots now, and once more after a restart.
+        match engine.confirm().and_then(|()| settle(&mut engine)).and_then(|()| engine.make_room())
+        {
             Err(fault) if !fault.passing() => return Err(fault),
             Err(_) => engine.shared.read_only.store(true, Ordering::Release),
             Ok(()) => {}
@@ -133,6 +149,35 @@ impl Engine {
         self.journal.probe(self.shared.room())?;
         self.shared.read_only.store(false, Ordering::Release);
         Ok(())
+    }
+
+    /// Notes the files that the store is in; a copy of them begins an epoch of its own.
+    fn settle(&mut self, origin: u128, copied: bool) -> Result<(), Fault> {
+        let shared = &self.shared;
+        let renewed = shared.former.last().filter(|_| copied);
+        shared.database.write(|txn| {
+            if let Some((_, ended)) = renewed {
+                origin::renew(txn, shared.epoch, *ended)?;
+            }
+            origin::settle(txn, origin)
+        })?;
+        if copied {
+            self.journal.set_epoch(shared.epoch);
+            let epoch = shared.epoch;
+            tracing::info!(%epoch, "the folder is a copy: every client is given a fresh state");
+        }
+        Ok(())
+    }
+
+    /// Begins another epoch, for a folder that was put back in a way that nobody can see from the
+    /// inside. The store has to be opened anew after it.
+    ///
+    /// # Errors
+    /// The disk takes no writes.
+    pub fn renew_epoch(self, epoch: Epoch) -> Result<Epoch, Fault> {
+        let ended = self.shared.head(Feed::Site)?;
+        self.shared.database.write(|txn| origin::renew(txn, epoch, ended))?;
+        Ok(epoch)
     }
 
     /// At the start there must be a segment to write to: the journal of a process that was killed
@@ -209,24 +254,6 @@ fn show<'a>(shared: &Shared, written: impl Iterator<Item = &'a WrittenItems>) ->
         items += 1;
     }
     items
-}
-
-/// Epoch and last applied position.
-pub(super) fn identity(txn: &ReadTransaction) -> Result<(Epoch, Position), Fault> {
-    let meta = txn.open_table(tables::META)?;
-    let value = |name: &str| -> Result<Option<Vec<u8>>, Fault> {
-        Ok(meta.get(name)?.map(|value| value.value().to_vec()))
-    };
-    let format = value("format")?.and_then(|f| Some(u32::from_be_bytes(f.try_into().ok()?)));
-    let epoch = value("epoch")?.and_then(|epoch| Epoch::from_bytes(&epoch));
-    let applied = value("applied")?.and_then(|a| Some(u64::from_be_bytes(a.try_into().ok()?)));
-    let (Some(format), Some(epoch), Some(applied)) = (format, epoch, applied) else {
-        return Err(Fault::DatabaseDamaged("the meta table".to_owned()));
-    };
-    if format > FORMAT {
-        return Err(Fault::NewerFormat { found: format, known: FORMAT });
-    }
-    Ok((epoch, Position(applied)))
 }
 
 fn create(txn: &WriteTransaction, epoch: Epoch) -> Result<(), Fault> {

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod fault;
 pub mod journal;
 mod lists;
+mod origin;
 mod overlay;
 mod reader;
 mod row;
@@ -25,19 +26,20 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod walk;
 mod words;
 mod writer;
 
 pub use blobs::{Blobs, NewBlob};
-pub use check::{Checkup, Finding, Repair, check, repair};
+pub use check::{Checkup, Finding, LiveCheck, Repair, check, repair};
 pub use fault::Fault;
 pub use reader::Reader;
 pub use site_reader::SiteReader;
-pub use threads::{Sink, Writer};
+pub use threads::{Answer, Sink, Writer};
 pub use words::*;
 
 use crate::base::limits::{self, JOURNAL_SEGMENT_BYTES, JOURNAL_SEGMENTS, REDB_CACHE_BYTES};
-use crate::base::{Clock, Index};
+use crate::base::{Clock, Epoch, Index};
 
 /// Where a store is and how it is laid out.
 #[derive(Clone, Debug)]
@@ -103,6 +105,19 @@ pub fn open(
     let interval = options.min_commit_interval_ms;
     let writer = Writer::start(engine, Some(lock), clock, interval, sink)?;
     Ok((writer, reader))
+}
+
+/// Begins another epoch in a folder that was put back from a copy, so that no client goes on from a
+/// place of the history that was given up. `open` does it by itself when it can see that the files
+/// are others; a virtual machine that was set back, or a snapshot of a volume, cannot be seen.
+///
+/// # Errors
+/// The folder is in use, or the disk fails.
+pub fn restored(options: &Options) -> Result<Epoch, Fault> {
+    let _lock = options.lock()?;
+    let disk = Arc::new(storage::Folder::new(&options.dir));
+    let engine = engine::Engine::open(disk, options.layout()?)?;
+    engine.renew_epoch(Epoch(options.layout()?.chance.max(1)))
 }
 
 /// Hands every entry of a store that no process uses to `take`, in the order of the log.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::fault::Fault;
-use super::words::Places;
+use super::words::{Places, index_in};
 use crate::base::{ConversationId, Feed, Index, Position};
 use crate::desk::{Body, Entry, Gone};
 use crate::wire::record::{RecordContent, read_record, write_entry_record};
@@ -47,7 +47,7 @@ impl LogRow {
 
     #[must_use]
     pub fn index_in(&self, feed: Feed) -> Option<Index> {
-        self.places.iter().find(|(other, _)| *other == feed).map(|(_, index)| *index)
+        index_in(&self.places, feed)
     }
 }
 

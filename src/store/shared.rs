@@ -10,6 +10,7 @@ use super::apply::{self, block_of};
 use super::database::Database;
 use super::fault::Fault;
 use super::journal::{self, Room, Shape};
+use super::origin::Former;
 use super::storage::Disk;
 use super::tables::{self, BLOCK};
 use super::tail::Tail;
@@ -26,6 +27,8 @@ pub struct Shared {
     pub database: Database,
     pub shape: Shape,
     pub epoch: Epoch,
+    /// Epochs that ended, oldest first.
+    pub former: Vec<Former>,
     tail: RwLock<Tail>,
     pub applied: AtomicU64,
     pub durable: AtomicU64,
@@ -36,6 +39,8 @@ pub struct Shared {
     pub read_only: AtomicBool,
     /// The database takes nothing.
     pub checkpoint_failing: AtomicBool,
+    /// Somebody waits for everything up to here to be in the database.
+    pub flush_to: AtomicU64,
     pub counts: Counts,
 }
 
@@ -56,7 +61,7 @@ impl Shared {
         disk: Arc<dyn Disk>,
         database: Database,
         shape: Shape,
-        epoch: Epoch,
+        (epoch, former): (Epoch, Vec<Former>),
         tail: Tail,
     ) -> Self {
         Self {
@@ -64,6 +69,7 @@ impl Shared {
             database,
             shape,
             epoch,
+            former,
             tail: RwLock::new(tail),
             applied: AtomicU64::new(0),
             durable: AtomicU64::new(0),
@@ -71,8 +77,21 @@ impl Shared {
             free_segments: AtomicU32::new(0),
             read_only: AtomicBool::new(false),
             checkpoint_failing: AtomicBool::new(false),
+            flush_to: AtomicU64::new(0),
             counts: Counts::default(),
         }
+    }
+
+    /// Every epoch that a segment of the journal may carry.
+    pub fn epochs(&self) -> Vec<Epoch> {
+        self.former.iter().map(|(epoch, _)| *epoch).chain([self.epoch]).collect()
+    }
+
+    /// The epoch in which an entry of the site feed was written.
+    #[must_use]
+    pub fn epoch_at(&self, index: Index) -> Epoch {
+        let ended = self.former.iter().find(|(_, ended)| index <= *ended);
+        ended.map_or(self.epoch, |(epoch, _)| *epoch)
     }
 
     pub fn tail(&self) -> RwLockReadGuard<'_, Tail> {
@@ -89,6 +108,11 @@ impl Shared {
     }
 
     #[must_use]
+    pub fn durable(&self) -> Position {
+        Position(self.durable.load(Ordering::Acquire))
+    }
+
+    #[must_use]
     pub fn room(&self) -> Room {
         Room { applied: self.applied(), allocated: self.allocated.load(Ordering::Acquire) }
     }
@@ -97,6 +121,12 @@ impl Shared {
     #[must_use]
     pub fn due(&self) -> bool {
         self.tail().bytes() >= self.shape.segment_bytes / 2
+    }
+
+    /// True while somebody waits for the database to have what is only in the journal.
+    #[must_use]
+    pub fn flush_wanted(&self) -> bool {
+        self.applied().0 < self.flush_to.load(Ordering::Acquire)
     }
 
     /// Moves the oldest items of the tail into the database, in one transaction; true when there
@@ -148,7 +178,7 @@ impl Shared {
             (tail.len() as u64, tail.bytes())
         };
         Stats {
-            durable: Position(self.durable.load(Ordering::Acquire)),
+            durable: self.durable(),
             applied: self.applied(),
             commits: get(&self.counts.commits),
             committed_items: get(&self.counts.items),
@@ -171,17 +201,25 @@ impl ColdHeads for Shared {
         if let Some((_, head)) = self.tail().span(feed) {
             return Ok(head);
         }
-        self.database.read(|txn| {
-            let feeds = txn.open_table(tables::FEEDS)?;
-            let key = tables::feed_key(feed);
-            let (low, high) = (tables::block_key(&key, 0), tables::block_key(&key, u64::MAX));
-            let last = feeds.range(low.as_slice()..=high.as_slice())?.next_back().transpose()?;
-            let Some((key, block)) = last else { return Ok(Index(0)) };
-            let number = key.value().last_chunk::<8>().map_or(0, |n| u64::from_be_bytes(*n));
-            let count = tables::read_block(block.value()).len() as u64;
-            Ok(Index(number * BLOCK + count))
-        })
+        stored_head(&self.database, feed)
     }
+}
+
+/// The head of a feed as the database has it.
+///
+/// # Errors
+/// The disk fails.
+pub fn stored_head(database: &Database, feed: Feed) -> Result<Index, Fault> {
+    database.read(|txn| {
+        let feeds = txn.open_table(tables::FEEDS)?;
+        let key = tables::feed_key(feed);
+        let (low, high) = (tables::block_key(&key, 0), tables::block_key(&key, u64::MAX));
+        let last = feeds.range(low.as_slice()..=high.as_slice())?.next_back().transpose()?;
+        let Some((key, block)) = last else { return Ok(Index(0)) };
+        let number = key.value().last_chunk::<8>().map_or(0, |n| u64::from_be_bytes(*n));
+        let count = tables::read_block(block.value()).len() as u64;
+        Ok(Index(number * BLOCK + count))
+    })
 }
 
 /// The block of a feed that holds an index, as positions.

@@ -40,16 +40,24 @@ struct State {
     /// Counts power cuts: handles of an earlier life are dead.
     life: u64,
     operations: u64,
+    files_made: u64,
 }
 
-#[derive(Default)]
+/// The files of a disk as they were at one moment.
+#[derive(Clone)]
+pub struct Copy(BTreeMap<String, SimFile>);
+
+#[derive(Clone, Default)]
 struct SimFile {
+    /// Numbers the files that were ever made: an inode.
+    made: u64,
     durable: Vec<u8>,
     /// What reads see: the page cache.
     live: Vec<u8>,
     pending: Vec<Change>,
 }
 
+#[derive(Clone)]
 enum Change {
     Write {
         offset: usize,
@@ -80,6 +88,7 @@ impl SimDisk {
             dead: false,
             life: 0,
             operations: 0,
+            files_made: 0,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -119,6 +128,37 @@ impl SimDisk {
         state.life += 1;
         state.dead = false;
         state.cut_after = None;
+    }
+
+    /// A copy of the files as a power cut at this moment leaves them.
+    #[must_use]
+    pub fn copy(&self) -> Copy {
+        let mut state = self.lock();
+        let State { files, chance, .. } = &mut *state;
+        let mut files = files.clone();
+        for file in files.values_mut() {
+            file.lose(chance);
+            file.live.clone_from(&file.durable);
+        }
+        Copy(files)
+    }
+
+    /// The copy takes the place of what is there while no process runs: new files with old bytes.
+    pub fn put_back(&self, copy: &Copy) {
+        self.roll_back(copy);
+        let mut state = self.lock();
+        let State { files, files_made, .. } = &mut *state;
+        for file in files.values_mut() {
+            *files_made += 1;
+            file.made = *files_made;
+        }
+    }
+
+    /// The whole machine is set back: the very same files, as they were. Nobody can see that from
+    /// the inside.
+    pub fn roll_back(&self, copy: &Copy) {
+        self.kill();
+        self.lock().files.clone_from(&copy.0);
     }
 
     /// True after the power went during an operation.
@@ -280,7 +320,9 @@ impl Disk for SimDisk {
             if let Some(kind) = state.faults.grow {
                 return Err(kind.into());
             }
-            state.files.insert(name.to_owned(), SimFile::default());
+            state.files_made += 1;
+            let file = SimFile { made: state.files_made, ..SimFile::default() };
+            state.files.insert(name.to_owned(), file);
         }
         Ok(Arc::new(Handle { disk: self.clone(), name: name.to_owned(), life }))
     }
@@ -294,6 +336,12 @@ impl Disk for SimDisk {
         let file = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.files.insert(to.to_owned(), file);
         Ok(())
+    }
+
+    fn origin(&self, names: &[&str]) -> io::Result<u128> {
+        let state = self.lock();
+        let made = names.iter().map(|name| state.files.get(*name).map_or(0, |file| file.made));
+        Ok(made.fold(1, |all, made| all << 40 | u128::from(made)))
     }
 }
 

@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::reader::Reader;
 use super::words::{Fact, Item, Paged, Proposal, ReaderCursor};
 use crate::base::limits::{PAGE_BYTES, PAGE_ENTRIES};
-use crate::base::{Feed, Index};
+use crate::base::{Epoch, Feed, Index};
 
 #[derive(Clone, Debug)]
 pub struct SiteReader {
@@ -25,8 +25,7 @@ impl SiteReader {
         Ok(Self { name: name.to_owned(), at: reader.reader_cursor(name)? })
     }
 
-    /// The next entries in order; empty when there are none. The idempotency key of an entry is the
-    /// store's epoch and its index.
+    /// The next entries in order; empty when there are none.
     ///
     /// # Errors
     /// The disk fails or a row is damaged.
@@ -36,6 +35,14 @@ impl SiteReader {
             self.at = last.index;
         }
         Ok(page.entries)
+    }
+
+    /// The idempotency key of an entry that was taken: its index, and the epoch in which it was
+    /// written. It stays the same when the folder is put back from a copy, and an entry that takes
+    /// the place of a lost one has another.
+    #[must_use]
+    pub fn key(reader: &Reader, index: Index) -> (Epoch, Index) {
+        (reader.shared.epoch_at(index), index)
     }
 
     /// What to append when everything up to `done` took effect.

@@ -5,9 +5,12 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use xxhash_rust::xxh3::xxh3_128;
 
 /// One file. Writes are durable after `sync` only.
 pub trait Storage: fmt::Debug + Send + Sync {
@@ -26,6 +29,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn exists(&self, name: &str) -> io::Result<bool>;
     /// Renames a file and makes that durable.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// A number that these very files have, and no copy of them.
+    fn origin(&self, names: &[&str]) -> io::Result<u128>;
 }
 
 /// The data folder on a real disk.
@@ -65,6 +70,29 @@ impl Disk for Folder {
         fs::rename(self.path.join(from), self.path.join(to))?;
         File::open(&self.path)?.sync_all()
     }
+
+    /// Of each file the inode's number and birth, which `cp`, `tar`, `rsync` and a restore give
+    /// anew. Nobody writes to the lock, so its change time tells when a copy was written over it in
+    /// place. The device's number is left out: it may be another one after a reboot.
+    fn origin(&self, names: &[&str]) -> io::Result<u128> {
+        let mut words = Vec::new();
+        for name in names {
+            let file = match fs::metadata(self.path.join(name)) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let born = file.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            words.extend_from_slice(name.as_bytes());
+            words.extend_from_slice(&file.ino().to_le_bytes());
+            words.extend_from_slice(&born.map_or(0, |since| since.as_nanos()).to_le_bytes());
+            if *name == LOCK_FILE {
+                words.extend_from_slice(&file.ctime().to_le_bytes());
+                words.extend_from_slice(&file.ctime_nsec().to_le_bytes());
+            }
+        }
+        Ok(xxh3_128(&words))
+    }
 }
 
 #[derive(Debug)]
@@ -92,6 +120,9 @@ impl Storage for RealFile {
     }
 }
 
+/// Held by the process that has the folder open.
+pub const LOCK_FILE: &str = "lock";
+
 /// The lock of a data folder; held as long as the value lives.
 #[derive(Debug)]
 pub struct FolderLock {
@@ -105,7 +136,7 @@ impl FolderLock {
     /// # Errors
     /// The folder cannot be opened.
     pub fn take(folder: &Path) -> io::Result<Option<Self>> {
-        let path = folder.join("lock");
+        let path = folder.join(LOCK_FILE);
         let opened =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = match opened {

@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 use crate::base::{ConversationId, Feed, MessageKey, Position};
 use crate::desk::{Conversation, State, Who};
 
-/// `format` (u32), `epoch` (16 bytes), `applied` (u64).
+/// `format` (u32), `epoch` (16 bytes), `applied` (u64), `origin` (16 bytes), `former` (epoch and
+/// last site index of each).
 pub const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// Position → checksum (XXH3, u64 little-endian) and record of an entry.
 pub const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");

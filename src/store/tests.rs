@@ -19,6 +19,9 @@ use crate::desk::{
 };
 use crate::wire::{decode_entry, encode_entry};
 
+mod copies;
+mod live;
+
 pub(super) const LAYOUT: Layout = Layout {
     shape: Shape { segments: 3, segment_bytes: 16 * 1024 },
     cache_bytes: 1024 * 1024,
@@ -461,7 +464,7 @@ fn a_check_of_a_sound_store_finds_nothing_and_changes_nothing() {
     let files = ["journal", "store.redb"];
     bench.disk.kill();
     let before = files.map(|name| bench.disk.content(name));
-    let checkup = check::check_disk(&bench.disk, LAYOUT.shape, LAYOUT.cache_bytes).unwrap();
+    let checkup = check::check_disk(&bench.disk, LAYOUT.shape, LAYOUT.cache_bytes, None).unwrap();
     assert_eq!(checkup.findings, []);
     assert_eq!((checkup.entries, checkup.conversations, checkup.waiting), (2, 1, 2));
     assert_eq!(before, files.map(|name| bench.disk.content(name)));
@@ -477,7 +480,7 @@ fn a_check_names_the_damaged_row() {
     let needle = b"easy to find";
     let at = content.windows(needle.len()).position(|bytes| bytes == needle).unwrap();
     bench.disk.damage("store.redb", at, 1);
-    let checkup = check::check_disk(&bench.disk, LAYOUT.shape, LAYOUT.cache_bytes).unwrap();
+    let checkup = check::check_disk(&bench.disk, LAYOUT.shape, LAYOUT.cache_bytes, None).unwrap();
     let codes: Vec<_> = checkup.findings.iter().map(|finding| finding.code).collect();
     assert!(codes.contains(&code::DATABASE_DAMAGED) || codes.contains(&code::ROW_DAMAGED));
 }
@@ -494,10 +497,10 @@ fn a_repair_keeps_what_stands_before_the_damage_and_moves_the_journal_aside() {
     let found = content.windows(needle.len()).enumerate().filter(|(_, bytes)| bytes == needle);
     let second = found.map(|(at, _)| at).nth(1).unwrap();
     bench.disk.damage("journal", second, 1);
-    let damaged = check::check_disk(&bench.disk, LAYOUT.shape, LAYOUT.cache_bytes).unwrap();
+    let damaged = check::check_disk(&bench.disk, LAYOUT.shape, LAYOUT.cache_bytes, None).unwrap();
     assert_eq!(damaged.findings[0].code, code::JOURNAL_DAMAGED);
     let disk = Arc::new(bench.disk.clone());
-    let repair = check::repair_disk(disk.clone(), LAYOUT.shape, LAYOUT.cache_bytes).unwrap();
+    let repair = check::repair_disk(disk.clone(), LAYOUT.shape, LAYOUT.cache_bytes, None).unwrap();
     assert_eq!(repair.kept, Some(Position(1)));
     assert_eq!((repair.moved, repair.left), (vec!["journal.damaged-1".to_owned()], vec![]));
     assert!(bench.disk.content("journal.damaged-1").is_some());

@@ -18,7 +18,7 @@ use crate::base::limits::{
     BATCH_BYTES, BATCH_ENTRIES, BUSY_RETRY_MS, CHECKPOINT_LATEST_MS, CHECKPOINT_MANY,
     CHECKPOINT_MS, HEAL_MS, WRITER_QUEUE, WRITER_QUEUE_BYTES,
 };
-use crate::base::{Clock, Tick};
+use crate::base::{Clock, Position, Tick};
 use crate::desk::Refusal;
 
 /// Called on the writer's thread with the outcomes of a batch.
@@ -40,9 +40,13 @@ struct Inner {
     lock: Mutex<Option<FolderLock>>,
 }
 
+/// Told on the writer's thread whether the journal goes on in a new segment.
+pub type Answer = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+
 enum Message {
     Append(Box<Proposal>, usize),
     Probe(Box<dyn FnOnce() + Send>),
+    Renew(Answer),
     Close,
 }
 
@@ -114,6 +118,21 @@ impl Writer {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }
+    }
+
+    /// Has the journal go on in another segment, so that nothing more is written behind bytes that
+    /// cannot be read. False when too much is waiting.
+    pub fn renew(&self, answer: Answer) -> bool {
+        let Some(queue) = &self.inner.queue else { return false };
+        queue.try_send(Message::Renew(answer)).is_ok()
+    }
+
+    /// Has what is durable by now moved into the database soon; returns the last position of it.
+    pub fn flush(&self) -> Position {
+        let shared = &self.inner.shared;
+        let to = shared.durable();
+        shared.flush_to.fetch_max(to.0, Ordering::AcqRel);
+        to
     }
 
     /// Writes what waits, moves everything into the database, ends the threads and gives the folder
@@ -208,6 +227,7 @@ impl Pump {
         while let Some(message) = next {
             match message {
                 Message::Probe(answer) => answer(),
+                Message::Renew(answer) => answer(self.engine.heal()),
                 Message::Close => close = true,
                 Message::Append(proposal, weight) => {
                     batch.push(*proposal);
@@ -270,6 +290,7 @@ impl Checkpointer {
         let due = self.shared.due()
             || self.shared.free_segments.load(Ordering::Relaxed) == 0
             || self.shared.checkpoint_failing.load(Ordering::Acquire)
+            || self.shared.flush_wanted()
             || (age >= CHECKPOINT_MS && waiting >= CHECKPOINT_MANY)
             || age >= CHECKPOINT_LATEST_MS;
         if waiting == 0 || !(due || ended) {
@@ -277,7 +298,7 @@ impl Checkpointer {
         }
         self.last = now;
         while self.shared.checkpoint()? {
-            if !ended && !self.shared.due() {
+            if !ended && !self.shared.due() && !self.shared.flush_wanted() {
                 break;
             }
         }

@@ -62,6 +62,12 @@ impl Written {
     }
 }
 
+/// Index in one feed among these places.
+#[must_use]
+pub fn index_in(places: &[(Feed, Index)], feed: Feed) -> Option<Index> {
+    places.iter().find(|(other, _)| *other == feed).map(|(_, index)| *index)
+}
+
 /// Index in the public and in the full feed among these places.
 #[must_use]
 pub fn conversation_indices(places: &[(Feed, Index)]) -> (Option<Index>, Option<Index>) {

@@ -46,8 +46,13 @@ crate::base::code::codes! {
     }
     6008 CLI_STOP_FIRST Fault {
         what: "A process uses this data folder.", "有进程正在使用该数据文件夹。";
-        why: "The check reads files that the process is writing.", "检查需要读取正在写入的文件。";
-        remedy: "Stop the service first: `systemctl stop posthouse`.",
-            "请先停止服务：systemctl stop posthouse。";
+        why: "This needs files that nobody writes to meanwhile.", "此操作要求期间没有进程写入这些文件。";
+        remedy: "Stop the service, run the command, start the service again.",
+            "请停止服务，执行该命令，再启动服务。";
+    }
+    6009 CLI_WALK_RUNS Fault {
+        what: "Another command reads the whole store.", "另一个命令正在读取整个存储。";
+        why: "Two of them would take the disk from the desk.", "两个同时进行会占用服务台的磁盘。";
+        remedy: "Wait for the other one and try again.", "请等待其完成后重试。";
     }
 }

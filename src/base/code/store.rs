@@ -64,4 +64,10 @@ crate::base::code::codes! {
         remedy: "Run `posthouse store repair` and report it.",
             "请运行 `posthouse store repair` 并反馈此问题。";
     }
+    4103 BLOB_MISSING Finding {
+        what: "The file of an attachment is missing or has another size.", "附件文件缺失或大小不符。";
+        why: "Whoever opens the attachment gets nothing.", "打开该附件的人将得不到内容。";
+        remedy: "Put the file back from a copy: blobs/xx/ID, xx are the last two digits of the ID.",
+            "请从备份放回该文件：blobs/xx/ID，xx 为 ID 的最后两位。";
+    }
 }

@@ -18,6 +18,7 @@ use crate::base::limits::RECORD_BYTES;
 use crate::base::{Epoch, Position};
 
 pub mod frame;
+mod pieces;
 pub mod scan;
 pub mod segment;
 #[cfg(test)]
@@ -116,6 +117,11 @@ impl Journal {
             batch: Vec::new(),
             frames: Vec::new(),
         }
+    }
+
+    /// Segments that are begun from now on carry this epoch.
+    pub fn set_epoch(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
     }
 
     /// Last position that a sync made durable.

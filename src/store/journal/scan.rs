@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::Shape;
 use super::frame::{self, ALIGN, HEADER, Header};
+use super::pieces::{Pieces, read};
 use super::segment::{FIRST_FRAME, SegmentHeader};
 use crate::base::{Epoch, Position};
 use crate::store::fault::Fault;
@@ -48,14 +49,14 @@ impl From<Damage> for Fault {
 /// Reads the segments that hold positions after `applied`; stops at the first damage.
 ///
 /// # Errors
-/// The disk does not read, the format is newer, or the epoch is another one.
+/// The disk does not read, the format is newer, or a segment is of none of these epochs.
 pub fn scan(
     file: &dyn Storage,
     shape: Shape,
-    epoch: Epoch,
+    epochs: &[Epoch],
     applied: Position,
 ) -> Result<Found, Fault> {
-    let headers = headers(file, shape, epoch)?;
+    let headers = headers(file, shape, epochs)?;
     let mut found = Found { last: applied, ..Found::default() };
     found.segments = vec![(0, Position(0)); headers.len()];
     let mut order: Vec<(usize, SegmentHeader)> =
@@ -74,22 +75,26 @@ pub fn scan(
             found.damage = Some(Damage { offset: base, position: found.last.next() });
             return Ok(found);
         }
-        let bytes = read_segment(file, shape, *at)?;
-        let reached = walk(&bytes, header, limit, applied, &mut found);
+        let mut pieces = Pieces::new(file, shape, *at);
+        let reached = walk(&mut pieces, header, limit, applied, &mut found)?;
         found.segments[*at] = (header.generation, found.last);
-        found.last_batch = (reached.batch_at < reached.at)
-            .then(|| (base + reached.batch_at as u64, bytes.slice(reached.batch_at..reached.at)));
+        found.last_batch = None;
+        if reached.batch_at < reached.at {
+            let batch = pieces.from(reached.batch_at, reached.at - reached.batch_at)?;
+            let batch = Bytes::copy_from_slice(batch);
+            found.last_batch = Some((base + reached.batch_at as u64, batch));
+        }
         found.last_batch_first = reached.batch;
         let damaged = match end {
             Some(end) => found.last < end,
-            None => later_batch(&bytes, reached.at, header.generation, reached.next, applied),
+            None => later_batch(&mut pieces, &reached, header.generation, applied)?,
         };
         let offset = base + reached.at as u64;
         if damaged {
             found.damage = Some(Damage { offset, position: reached.next });
             return Ok(found);
         }
-        let rest = bytes.get(reached.at..reached.at + HEADER).and_then(Header::read);
+        let rest = pieces.header(reached.at)?;
         if end.is_none() && rest.is_some_and(|rest| rest.generation == header.generation) {
             found.torn = Some(offset);
         }
@@ -101,34 +106,19 @@ pub fn scan(
 fn headers(
     file: &dyn Storage,
     shape: Shape,
-    epoch: Epoch,
+    epochs: &[Epoch],
 ) -> Result<Vec<Option<SegmentHeader>>, Fault> {
     let mut headers = Vec::new();
     for at in 0..shape.begun(file.length().map_err(Fault::disk("journal"))?) {
         let mut sector = [0; FIRST_FRAME];
         read(file, &mut sector, shape.base(at))?;
         let header = SegmentHeader::read(&sector)?;
-        if header.is_some_and(|header| header.epoch != epoch) {
+        if header.is_some_and(|header| !epochs.contains(&header.epoch)) {
             return Err(Fault::ForeignJournal);
         }
         headers.push(header);
     }
     Ok(headers)
-}
-
-fn read_segment(file: &dyn Storage, shape: Shape, at: usize) -> Result<Bytes, Fault> {
-    let length = usize::try_from(shape.segment_bytes).unwrap_or(usize::MAX);
-    let mut bytes = vec![0; length];
-    read(file, &mut bytes, shape.base(at))?;
-    Ok(bytes.into())
-}
-
-/// Fills `out`; what lies behind the end of the file reads as zeros, as if it had been allocated.
-fn read(file: &dyn Storage, out: &mut [u8], offset: u64) -> Result<(), Fault> {
-    let length = file.length().map_err(Fault::disk("journal"))?;
-    let there = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX);
-    let there = there.min(out.len());
-    file.read_at(&mut out[..there], offset).map_err(Fault::disk("journal"))
 }
 
 struct Reached {
@@ -141,16 +131,16 @@ struct Reached {
 
 /// Follows the chain of whole frames; keeps those after `applied` and before `limit`.
 fn walk(
-    bytes: &Bytes,
+    pieces: &mut Pieces<'_>,
     segment: &SegmentHeader,
     limit: Option<Position>,
     applied: Position,
     found: &mut Found,
-) -> Reached {
+) -> Result<Reached, Fault> {
     let (at, next) = (FIRST_FRAME, segment.first);
     let mut reached = Reached { at, batch_at: at, batch: next, next };
     let mut previous = segment.checksum;
-    while let Some(header) = frame::check(&bytes[reached.at.min(bytes.len())..]) {
+    while let Some((header, body)) = pieces.frame(reached.at)? {
         let belongs = header.generation == segment.generation
             && header.position == reached.next
             && header.previous == previous
@@ -159,8 +149,7 @@ fn walk(
             break;
         }
         if header.last() > applied {
-            let body = reached.at + HEADER;
-            found.frames.push((header, bytes.slice(body..body + header.length as usize)));
+            found.frames.push((header, Bytes::copy_from_slice(body)));
             found.last = header.last();
         }
         previous = header.checksum;
@@ -170,25 +159,28 @@ fn walk(
         reached.at += header.span();
         reached.next = header.last().next();
     }
-    reached
+    Ok(reached)
 }
 
-/// True when a whole frame of a batch begun after `next` stands behind `from`.
+/// True when a whole frame of a batch begun after what was reached stands behind it.
 fn later_batch(
-    bytes: &[u8],
-    from: usize,
+    pieces: &mut Pieces<'_>,
+    reached: &Reached,
     generation: u64,
-    next: Position,
     applied: Position,
-) -> bool {
-    (from..bytes.len().saturating_sub(HEADER)).step_by(ALIGN).any(|at| {
-        Header::read(&bytes[at..]).is_some_and(|header| {
+) -> Result<bool, Fault> {
+    let last = pieces.segment_bytes().saturating_sub(HEADER);
+    for at in (reached.at..last).step_by(ALIGN) {
+        let later = pieces.header(at)?.is_some_and(|header| {
             header.generation == generation
-                && header.batch > next
+                && header.batch > reached.next
                 && header.position > applied
-                && frame::check(&bytes[at..]).is_some()
-        })
-    })
+        });
+        if later && pieces.frame(at)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A segment without a readable header that holds frames newer than everything found: its header

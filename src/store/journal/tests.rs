@@ -27,7 +27,7 @@ fn open(disk: &SimDisk) -> Arc<dyn Storage> {
 }
 
 fn found(disk: &SimDisk, applied: u64) -> Found {
-    scan(open(disk).as_ref(), SHAPE, EPOCH, Position(applied)).unwrap()
+    scan(open(disk).as_ref(), SHAPE, &[EPOCH], Position(applied)).unwrap()
 }
 
 fn bench() -> Bench {
@@ -157,6 +157,6 @@ fn another_stores_journal_is_refused() {
     let mut bench = bench();
     bench.commit(1, 100, 0).unwrap();
     let file = open(&bench.disk);
-    let other = scan(file.as_ref(), SHAPE, Epoch(8), Position(0));
+    let other = scan(file.as_ref(), SHAPE, &[Epoch(8)], Position(0));
     assert!(matches!(other, Err(Fault::ForeignJournal)));
 }

@@ -112,10 +112,16 @@ pub enum Said {
     Welcome {
         epoch: Vec<u8>,
     },
-    /// An entry of a followed feed; a snapshot is given as its entries.
+    /// An entry of a followed feed, or of a snapshot.
     Delivery {
         index: u64,
         entry: Box<Entry>,
+    },
+    /// The entries before it are a snapshot's.
+    Snapshot {
+        index: u64,
+        epoch: Vec<u8>,
+        too_long: bool,
     },
     CaughtUp {
         index: u64,
@@ -148,10 +154,11 @@ pub fn read(bytes: Bytes, out: &mut Vec<Said>) -> Result<()> {
         Answer::Welcome(welcome) => Said::Welcome { epoch: welcome.epoch },
         Answer::Delivery(delivery) => delivered(delivery)?,
         Answer::Snapshot(snapshot) => {
+            let (index, too_long) = (snapshot.index, snapshot.too_long);
             for delivery in snapshot.entries {
                 out.push(delivered(delivery)?);
             }
-            Said::Hint
+            Said::Snapshot { index, epoch: snapshot.epoch, too_long }
         }
         Answer::CaughtUp(at) => Said::CaughtUp { index: at.index },
         Answer::Ack(ack) => Said::Ack { key: ack.key, index: ack.index },
