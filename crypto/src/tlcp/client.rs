@@ -99,8 +99,7 @@ impl Handshake {
             alpn: &config.alpn,
         };
         let mut transcript = Transcript::new();
-        wire.say(&mut transcript, Kind::ClientHello, |out| offer.write(out));
-        wire.send_flight()?;
+        wire.say(&mut transcript, Kind::ClientHello, |out| offer.write(out))?;
         let state = State::Hello;
         Ok(Self { config, name, now_s, random, offered, resume, transcript, state })
     }
@@ -246,21 +245,23 @@ impl Handshake {
             wire.say(&mut self.transcript, Kind::Certificate, |out| {
                 let certificates = identity.into_iter().flat_map(Identity::certificates);
                 messages::put_certificates(out, certificates);
-            });
+            })?;
         }
         let (secret, message) = match &server.ephemeral {
             None => pre_master(&server.pair.encrypt, wire)?,
             Some(theirs) => agree(identity.as_deref(), &server.pair.encrypt, theirs)?,
         };
-        wire.say(&mut self.transcript, Kind::ClientKeyExchange, |out| {
-            messages::put_opaque(out, &message);
-        });
+        let bare = self.config.bare_ecdhe && server.ephemeral.is_some();
+        wire.say(&mut self.transcript, Kind::ClientKeyExchange, |out| match bare {
+            true => out.extend_from_slice(&message),
+            false => messages::put_opaque(out, &message),
+        })?;
         if let Some(identity) = &identity {
             let hash = self.transcript.hash();
             let proof = identity.sign.sign(DEFAULT_ID, &[&hash])?.to_der();
             wire.say(&mut self.transcript, Kind::CertificateVerify, |out| {
                 messages::put_opaque(out, &proof);
-            });
+            })?;
         }
         let Chosen { suite, server: random, session, alpn } = chosen;
         let master = schedule::master(&secret, &self.random, &random);
@@ -299,8 +300,7 @@ impl Handshake {
 
     fn say_finished(&mut self, master: &Master, wire: &mut Wire) -> Result<(), Fault> {
         let data = schedule::finished(master, Side::Client, &self.transcript);
-        wire.say(&mut self.transcript, Kind::Finished, |out| out.extend_from_slice(&data));
-        wire.send_flight()
+        wire.say(&mut self.transcript, Kind::Finished, |out| out.extend_from_slice(&data))
     }
 }
 

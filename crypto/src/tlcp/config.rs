@@ -201,11 +201,14 @@ pub struct ClientConfig {
     /// In order of preference.
     pub suites: Vec<Suite>,
     pub alpn: Vec<Vec<u8>>,
+    /// Leave out the length before the client's ephemeral key, which the standard wants
+    /// (6.4.5.8) and Tongsuo up to 8.4 does not read.
+    pub bare_ecdhe: bool,
     pub random: Fill,
 }
 
 impl ClientConfig {
-    /// Every suite, no identity, no ALPN, the system's randomness.
+    /// Every suite, no identity, no ALPN, messages as in the standard, the system's randomness.
     #[must_use]
     pub fn new(roots: Roots) -> Self {
         Self {
@@ -213,6 +216,7 @@ impl ClientConfig {
             identity: None,
             suites: Suite::ALL.to_vec(),
             alpn: Vec::new(),
+            bare_ecdhe: false,
             random: token::fill_random,
         }
     }

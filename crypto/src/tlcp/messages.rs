@@ -194,7 +194,7 @@ pub(super) fn read_server_params(body: &[u8]) -> Result<ServerParams<'_>, Malfor
 }
 
 /// A client's ephemeral point. The standard puts the parameters behind a length of two bytes;
-/// Tongsuo leaves it out by default.
+/// Tongsuo leaves it out.
 pub(super) fn read_client_params(body: &[u8]) -> Result<&[u8], Malformed> {
     let mut reader = Reader::new(read_opaque(body).unwrap_or(body));
     let point = read_curve_params(&mut reader)?;

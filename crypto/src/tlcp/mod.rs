@@ -1,6 +1,6 @@
 //! TLCP, the transport layer cryptography protocol of GB/T 38636-2020 (version 1.1), as server and
-//! as client. It looks like TLS 1.2 with three differences: a side has two certificates, one to sign
-//! with and one to encrypt for; the key exchange is SM2's; everything else is SM3 and SM4.
+//! as client. It looks like TLS 1.2 with three differences: a side has two certificates, one to
+//! sign with and one to encrypt for; the key exchange is SM2's; everything else is SM3 and SM4.
 //!
 //! [`Connection`] does no I/O and has no clock; [`tokio`] puts it over a stream. Nothing that a
 //! peer sends makes it panic, or hold more memory than one handshake message and one record.

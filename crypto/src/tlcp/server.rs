@@ -158,7 +158,7 @@ impl Handshake {
         let ClientHello { random: client, server_name, secure_renegotiation, .. } = hello;
         let answer =
             ServerHello { random, session, suite, alpn: alpn.clone(), secure_renegotiation };
-        wire.say(&mut self.transcript, Kind::ServerHello, |out| answer.write(out));
+        wire.say(&mut self.transcript, Kind::ServerHello, |out| answer.write(out))?;
         let chosen = Chosen {
             suite,
             client,
@@ -182,7 +182,7 @@ impl Handshake {
         let identity = &chosen.identity;
         wire.say(transcript, Kind::Certificate, |out| {
             messages::put_certificates(out, identity.certificates());
-        });
+        })?;
         let certificate = identity.encrypt_certificate();
         let length = messages::length_of(certificate);
         let (client, server) = (&chosen.client, &chosen.server);
@@ -200,15 +200,14 @@ impl Handshake {
         wire.say(transcript, Kind::ServerKeyExchange, |out| {
             out.extend_from_slice(params.as_deref().unwrap_or_default());
             messages::put_opaque(out, &signature.to_der());
-        });
+        })?;
         if let Some(roots) = self.config.client_auth.roots() {
             let names = roots.names();
             wire.say(transcript, Kind::CertificateRequest, |out| {
                 messages::put_request(out, names.iter().map(Vec::as_slice));
-            });
+            })?;
         }
-        wire.say(transcript, Kind::ServerHelloDone, |_| {});
-        wire.send_flight()
+        wire.say(transcript, Kind::ServerHelloDone, |_| {})
     }
 
     fn suite(&self, hello: &ClientHello<'_>) -> Result<Suite, Fault> {
@@ -251,7 +250,7 @@ impl Handshake {
             alpn: alpn.clone(),
             secure_renegotiation: hello.secure_renegotiation,
         };
-        wire.say(&mut self.transcript, Kind::ServerHello, |out| answer.write(out));
+        wire.say(&mut self.transcript, Kind::ServerHello, |out| answer.write(out))?;
         wire.change_sealer(mode, &server_keys)?;
         self.say_finished(&session.master, wire)?;
         Ok(State::Change(Secrets {
@@ -313,8 +312,7 @@ impl Handshake {
 
     fn say_finished(&mut self, master: &Master, wire: &mut Wire) -> Result<(), Fault> {
         let data = schedule::finished(master, Side::Server, &self.transcript);
-        wire.say(&mut self.transcript, Kind::Finished, |out| out.extend_from_slice(&data));
-        wire.send_flight()
+        wire.say(&mut self.transcript, Kind::Finished, |out| out.extend_from_slice(&data))
     }
 }
 

@@ -25,8 +25,6 @@ pub(super) struct Wire {
     outbound: Vec<u8>,
     /// How much of `outbound` the peer has.
     drained: usize,
-    /// Handshake messages that are not in records yet.
-    flight: Vec<u8>,
     empty: u8,
     warnings: u8,
 }
@@ -46,7 +44,6 @@ impl Wire {
             sealer: Sealer::plain(),
             outbound: Vec::new(),
             drained: 0,
-            flight: Vec::new(),
             empty: 0,
             warnings: 0,
         }
@@ -87,30 +84,22 @@ impl Wire {
         }
     }
 
-    /// Writes a handshake message, which goes out with [`Wire::send_flight`].
+    /// Writes a handshake message. It gets records of its own: some peers read no more than one
+    /// message from a record.
     pub(super) fn say(
         &mut self,
         transcript: &mut Transcript,
         kind: Kind,
         body: impl FnOnce(&mut Vec<u8>),
-    ) {
-        let at = self.flight.len();
-        messages::write(&mut self.flight, kind, body);
-        transcript.add(&self.flight[at..]);
-    }
-
-    /// Puts the messages that were written into as few records as hold them.
-    pub(super) fn send_flight(&mut self) -> Result<(), Fault> {
-        let flight = std::mem::take(&mut self.flight);
-        for fragment in flight.chunks(PLAIN_MAX) {
-            self.seal(Content::Handshake, &[fragment])?;
-        }
-        Ok(())
+    ) -> Result<(), Fault> {
+        let mut message = Vec::new();
+        messages::write(&mut message, kind, body);
+        transcript.add(&message);
+        message.chunks(PLAIN_MAX).try_for_each(|part| self.seal(Content::Handshake, &[part]))
     }
 
     /// Announces our new keys, and seals with them from then on.
     pub(super) fn change_sealer(&mut self, mode: Mode, keys: &Keys) -> Result<(), Fault> {
-        self.send_flight()?;
         self.seal(Content::ChangeCipherSpec, &[&[1]])?;
         self.sealer = Sealer::new(mode, keys);
         Ok(())
@@ -169,7 +158,7 @@ impl Wire {
 
     /// Bytes on the heap, keys left out.
     pub(super) fn held(&self) -> usize {
-        self.inbound.held() + self.outbound.capacity() + self.flight.capacity()
+        self.inbound.held() + self.outbound.capacity()
     }
 
     #[cfg(test)]

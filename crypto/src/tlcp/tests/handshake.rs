@@ -132,6 +132,15 @@ fn the_server_chooses_suite_and_protocol_by_its_own_order() {
 }
 
 #[test]
+fn an_ephemeral_key_is_read_with_its_length_and_without() {
+    for bare in [false, true] {
+        let mut client = client_config(Suite::EcdheGcm, true);
+        client.bare_ecdhe = bare;
+        Link::new(client, server_config(Suite::EcdheGcm, true)).shaken();
+    }
+}
+
+#[test]
 fn a_hello_waits_to_be_let_in() {
     let mut link =
         Link::new(client_config(Suite::EccGcm, false), server_config(Suite::EccGcm, false));
