@@ -38,7 +38,7 @@ impl Field {
     pub fn from_be(bytes: &[u8; 32]) -> Option<Self> {
         let value = words::from_be(bytes);
         let (_, below) = words::sub(&value, &P);
-        below.then(|| Self(reduce(&words::mul(&value, &R2))))
+        (below != 0).then(|| Self(reduce(&words::mul(&value, &R2))))
     }
 
     pub fn to_be(self) -> [u8; 32] {
@@ -53,8 +53,7 @@ impl Field {
 
     #[inline(always)]
     pub fn add(self, other: Self) -> Self {
-        let (sum, carry) = words::add(&self.0, &other.0);
-        Self(words::reduce_once(&sum, carry, &P))
+        Self(words::add_mod(&self.0, &other.0, &P))
     }
 
     #[inline(always)]
@@ -62,11 +61,19 @@ impl Field {
         self.add(self)
     }
 
+    /// Half of it: an odd number is made even by adding p first.
+    #[inline(always)]
+    pub fn half(self) -> Self {
+        let odd = 0u64.wrapping_sub(self.0[0] & 1);
+        let (sum, carry) = words::add(&self.0, &P.map(|word| word & odd));
+        let [a, b, c, d] = sum;
+        let high = u64::from(carry) << 63;
+        Self([a >> 1 | b << 63, b >> 1 | c << 63, c >> 1 | d << 63, d >> 1 | high])
+    }
+
     #[inline(always)]
     pub fn sub(self, other: Self) -> Self {
-        let (difference, borrow) = words::sub(&self.0, &other.0);
-        let negative = 0u64.wrapping_sub(u64::from(borrow));
-        Self(words::add(&difference, &P.map(|word| word & negative)).0)
+        Self(words::sub_mod(&self.0, &other.0, &P))
     }
 
     #[inline(always)]
@@ -179,8 +186,8 @@ fn reduce(t: &[u64; 8]) -> Words {
         let (r3, _) = v3.carrying_add(0, c);
         low = [r0, r1, r2, r3];
     }
-    let (sum, carry) = words::add(&low, &[t[4], t[5], t[6], t[7]]);
-    words::reduce_once(&sum, carry, &P)
+    // Here low <= p, and the upper half is below p because t is below p * 2^256.
+    words::add_mod(&[t[4], t[5], t[6], t[7]], &low, &P)
 }
 
 const P: Words =

@@ -205,8 +205,8 @@ impl PublicKey {
         if t.is_zero() {
             return false;
         }
-        let Some(point) = multiply::sum_public(&s, &t, &self.0).to_affine() else { return false };
-        Scalar::reduced(e).add(Scalar::reduced(&point.x.to_be())) == r
+        // r = e + x
+        multiply::sum_public(&s, &t, &self.0).has_x(&r.sub(Scalar::reduced(e)))
     }
 
     /// e: SM3 of the signer's hash Z and the message.

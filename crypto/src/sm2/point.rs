@@ -5,7 +5,8 @@
 use zeroize::Zeroize;
 
 use super::field::Field;
-use super::words::Mask;
+use super::scalar::{N, Scalar};
+use super::words::{self, Mask};
 
 /// A point that is not infinity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,15 @@ impl Jacobian {
         Some(self.scaled(self.z.invert()))
     }
 
+    /// Whether x, taken modulo n, is this scalar: without the division that an affine x costs.
+    /// Variable time. Since n < p < 2n, x is the scalar or the scalar plus n.
+    pub fn has_x(&self, scalar: &Scalar) -> bool {
+        let square = self.z.square();
+        let is = |x: &[u8; 32]| Field::from_be(x).is_some_and(|x| x.mul(square) == self.x);
+        let (wrapped, over) = words::add(&scalar.plain(), &N);
+        !self.z.is_zero() && (is(&scalar.to_be()) || !over && is(&words::to_be(&wrapped)))
+    }
+
     /// The affine point, given 1/Z.
     pub fn scaled(&self, inverse: Field) -> Affine {
         let square = inverse.square();
@@ -71,16 +81,16 @@ impl Jacobian {
     /// Twice the point, 3M + 5S; right for infinity too. Constant time.
     #[inline]
     pub fn double(&self) -> Self {
-        let delta = self.z.square();
-        let gamma = self.y.square();
-        let beta = self.x.mul(gamma);
-        let slope = self.x.sub(delta).mul(self.x.add(delta));
+        let square = self.z.square();
+        let slope = self.x.sub(square).mul(self.x.add(square));
         let slope = slope.double().add(slope);
-        let beta4 = beta.double().double();
-        let x = slope.square().sub(beta4.double());
-        let z = self.y.add(self.z).square().sub(gamma).sub(delta);
-        let gamma8 = gamma.square().double().double().double();
-        Self { x, y: slope.mul(beta4.sub(x)).sub(gamma8), z }
+        let y2 = self.y.double();
+        let z = y2.mul(self.z);
+        let y4 = y2.square();
+        let start = self.x.mul(y4);
+        let x = slope.square().sub(start.double());
+        let y = slope.mul(start.sub(x)).sub(y4.square().half());
+        Self { x, y, z }
     }
 
     /// The sum where `there` is set, else the point itself. 8M + 3S, constant time. The two points

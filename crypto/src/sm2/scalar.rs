@@ -3,7 +3,7 @@
 
 use zeroize::Zeroize;
 
-use super::words::{self, Mask, Words};
+use super::words::{self, Words};
 
 /// A scalar, as x * 2^256 mod n.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ impl Scalar {
     /// 32 bytes, the most significant first; `None` when the number is not below n.
     pub fn from_be(bytes: &[u8; 32]) -> Option<Self> {
         let (_, below) = words::sub(&words::from_be(bytes), &N);
-        below.then(|| Self::reduced(bytes))
+        (below != 0).then(|| Self::reduced(bytes))
     }
 
     /// The same, modulo n.
@@ -34,14 +34,11 @@ impl Scalar {
     }
 
     pub fn add(self, other: Self) -> Self {
-        let (sum, carry) = words::add(&self.0, &other.0);
-        Self(words::reduce_once(&sum, carry, &N))
+        Self(words::add_mod(&self.0, &other.0, &N))
     }
 
     pub fn sub(self, other: Self) -> Self {
-        let (difference, borrow) = words::sub(&self.0, &other.0);
-        let negative: Mask = 0u64.wrapping_sub(u64::from(borrow));
-        Self(words::add(&difference, &N.map(|word| word & negative)).0)
+        Self(words::sub_mod(&self.0, &other.0, &N))
     }
 
     pub fn mul(self, other: Self) -> Self {
@@ -92,7 +89,10 @@ fn reduce(t: &[u64; 8]) -> Words {
         }
         (t[i + 4], high) = t[i + 4].carrying_add(carry, high);
     }
-    words::reduce_once(&[t[4], t[5], t[6], t[7]], high, &N)
+    // The result with `high` is below 2n: what n was taken from in vain is given back.
+    let (less, negative) = words::sub(&[t[4], t[5], t[6], t[7]], &N);
+    let negative = negative.wrapping_add(u64::from(high));
+    words::add(&less, &N.map(|word| word & negative)).0
 }
 
 /// The order of the base point.

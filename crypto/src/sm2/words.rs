@@ -19,14 +19,29 @@ pub fn add(a: &Words, b: &Words) -> (Words, bool) {
     ([r0, r1, r2, r3], c)
 }
 
-/// The difference and its borrow.
+/// The difference, and whether it is negative.
 #[inline(always)]
-pub fn sub(a: &Words, b: &Words) -> (Words, bool) {
+pub fn sub(a: &Words, b: &Words) -> (Words, Mask) {
     let (r0, c) = a[0].borrowing_sub(b[0], false);
     let (r1, c) = a[1].borrowing_sub(b[1], c);
     let (r2, c) = a[2].borrowing_sub(b[2], c);
-    let (r3, c) = a[3].borrowing_sub(b[3], c);
-    ([r0, r1, r2, r3], c)
+    // The mask as the upper half of a wider difference: a chain of borrows without a comparison.
+    let top = u128::from(a[3]).wrapping_sub(u128::from(b[3])).wrapping_sub(u128::from(c));
+    ([r0, r1, r2, (top & u128::from(u64::MAX)) as u64], (top >> 64) as u64)
+}
+
+/// a - b mod `modulus` for a below it and b at most it.
+#[inline(always)]
+pub fn sub_mod(a: &Words, b: &Words, modulus: &Words) -> Words {
+    let (difference, negative) = sub(a, b);
+    add(&difference, &modulus.map(|word| word & negative)).0
+}
+
+/// a + b mod `modulus` for a below it, b at most it, as a - (modulus - b), which cannot borrow
+/// twice.
+#[inline(always)]
+pub fn add_mod(a: &Words, b: &Words, modulus: &Words) -> Words {
+    sub_mod(a, &sub(modulus, b).0, modulus)
 }
 
 /// The whole product.
@@ -65,15 +80,6 @@ pub fn square(a: &Words) -> [u64; 8] {
     let (r6, c) = (t6 << 1 | t5 >> 63).carrying_add(s3, c);
     let (r7, _) = (t6 >> 63).carrying_add(h3, c);
     [s0, r1, r2, r3, r4, r5, r6, r7]
-}
-
-/// `value`, or `value - modulus` when that is not negative; `carry` stands for 2^256.
-#[inline(always)]
-pub fn reduce_once(value: &Words, carry: bool, modulus: &Words) -> Words {
-    let (less, borrow) = sub(value, modulus);
-    let (_, negative) = u64::from(carry).borrowing_sub(0, borrow);
-    let keep = 0u64.wrapping_sub(u64::from(negative));
-    select(keep, value, &less)
 }
 
 /// `yes` where the mask is set, else `no`.
