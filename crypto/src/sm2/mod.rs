@@ -12,6 +12,8 @@ mod nonce;
 mod point;
 mod scalar;
 mod signature;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::fmt;
