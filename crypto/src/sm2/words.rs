@@ -27,7 +27,8 @@ pub fn sub(a: &Words, b: &Words) -> (Words, Mask) {
     let (r2, c) = a[2].borrowing_sub(b[2], c);
     // The mask as the upper half of a wider difference: a chain of borrows without a comparison.
     let top = u128::from(a[3]).wrapping_sub(u128::from(b[3])).wrapping_sub(u128::from(c));
-    ([r0, r1, r2, (top & u128::from(u64::MAX)) as u64], (top >> 64) as u64)
+    let r3 = a[3].wrapping_sub(b[3]).wrapping_sub(u64::from(c));
+    ([r0, r1, r2, r3], (top >> 64) as u64)
 }
 
 /// a - b mod `modulus` for a below it and b at most it.
