@@ -2,6 +2,20 @@
 //! once, from what the processor has; none of them, nor the key schedule, reads memory at an
 //! address that depends on a secret.
 
+#[cfg(target_arch = "x86_64")]
+mod aesni;
+#[cfg(target_arch = "aarch64")]
+mod armv8_aes;
+#[cfg(target_arch = "aarch64")]
+mod armv8_sm4;
+#[cfg(target_arch = "x86_64")]
+mod gfni256;
+#[cfg(target_arch = "x86_64")]
+mod gfni512;
+mod kernel;
+mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 use std::fmt;
@@ -13,6 +27,9 @@ use cipher::{
 };
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+#[doc(hidden)]
+pub use kernel::Kernel;
+
 /// Bytes of a block, and of a key.
 pub const BLOCK_BYTES: usize = 16;
 
@@ -22,6 +39,7 @@ type RoundKeys = [u32; 32];
 /// An expanded key. `Debug` prints `***`; dropped, it zeroes itself.
 #[derive(Clone)]
 pub struct Sm4 {
+    kernel: Kernel,
     encrypt: RoundKeys,
     decrypt: RoundKeys,
 }
@@ -29,27 +47,34 @@ pub struct Sm4 {
 impl Sm4 {
     #[must_use]
     pub fn new(key: &[u8; BLOCK_BYTES]) -> Self {
-        let encrypt = expand(key);
+        Self::with_kernel(Kernel::best(), key)
+    }
+
+    /// As [`Sm4::new`], on a kernel that the caller chose.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_kernel(kernel: Kernel, key: &[u8; BLOCK_BYTES]) -> Self {
+        let encrypt = kernel.prepare(expand(key));
         let mut decrypt = encrypt;
         decrypt.reverse();
-        Self { encrypt, decrypt }
+        Self { kernel, encrypt, decrypt }
     }
 
     /// Encrypts each block in place.
     pub fn encrypt(&self, blocks: &mut [[u8; BLOCK_BYTES]]) {
-        portable::crypt(&self.encrypt, blocks);
+        self.kernel.crypt(&self.encrypt, blocks);
     }
 
     /// Decrypts each block in place.
     pub fn decrypt(&self, blocks: &mut [[u8; BLOCK_BYTES]]) {
-        portable::crypt(&self.decrypt, blocks);
+        self.kernel.crypt(&self.decrypt, blocks);
     }
 }
 
 /// The kernel that this processor gets.
 #[must_use]
 pub fn kernel() -> &'static str {
-    "portable"
+    Kernel::best().name()
 }
 
 /// The key schedule (GB/T 32907, 7.3).
@@ -155,4 +180,24 @@ impl BlockCipherDecBackend for Sm4 {
     fn decrypt_tail_blocks(&self, blocks: InOutBuf<'_, '_, Block<Self>>) {
         self.decrypt(Array::cast_slice_to_core_mut(blocks.into_out_with_copied_in()));
     }
+}
+
+/// Where each byte of word `n` comes from when the word is turned to the left by whole bytes.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+const fn turned(n: u32, bytes: u32) -> i32 {
+    (0x0302_0100u32.rotate_right(8 * bytes) + 0x0404_0404 * n).cast_signed()
+}
+
+/// Where each byte comes from when the row shift of AES is undone and words are turned then. The row
+/// shift (FIPS 197, 5.1.2) moves byte `i` to place `13 i` modulo 16.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+const fn aes_turned(turn: u32) -> [u8; 16] {
+    let mut places = [0; 16];
+    let mut n = 0u32;
+    while n < 16 {
+        let from = turned(n / 4, turn).to_le_bytes()[n as usize % 4];
+        places[n as usize] = from.wrapping_mul(13) % 16;
+        n += 1;
+    }
+    places
 }
