@@ -201,3 +201,24 @@ const fn aes_turned(turn: u32) -> [u8; 16] {
     }
     places
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{matrix, portable};
+
+    #[test]
+    fn both_ways_to_the_s_box_agree_and_begin_as_published() {
+        // GB/T 32907-2016, table 1: the first row and the last entry.
+        let first = [
+            0xd6, 0x90, 0xe9, 0xfe, 0xcc, 0xe1, 0x3d, 0xb7, 0x16, 0xb6, 0x14, 0xc2, 0x28, 0xfb,
+            0x2c, 0x05,
+        ];
+        let table = matrix::s_box();
+        assert_eq!((&table[..16], table[255]), (&first[..], 0x48));
+        for x in 0..=255 {
+            let word = u32::from_be_bytes([x, !x, x ^ 0x55, x.rotate_left(3)]);
+            let known = word.to_be_bytes().map(|byte| table[usize::from(byte)]);
+            assert_eq!(portable::substitute(word), u32::from_be_bytes(known), "{x}");
+        }
+    }
+}

@@ -80,6 +80,7 @@ fn rounds(keys: &[Planes; 32], blocks: &mut [[u8; BLOCK_BYTES]]) {
 }
 
 /// Adds the round function of `b + c + d + key` to `a`.
+#[inline]
 fn round(a: &mut Planes, b: &Planes, c: &Planes, d: &Planes, key: &Planes) {
     let s = s_box(&std::array::from_fn(|i| b[i] ^ c[i] ^ d[i] ^ key[i]));
     // Turned to the left by two: two bits of each byte come from the byte after it.
@@ -92,6 +93,7 @@ fn round(a: &mut Planes, b: &Planes, c: &Planes, d: &Planes, key: &Planes) {
 }
 
 /// One word of each block, in planes.
+#[inline]
 fn gather(blocks: &[[u8; BLOCK_BYTES]], word: usize) -> Planes {
     let of = |block: usize| {
         let words = blocks.get(block).map(|block| block.as_chunks::<4>().0[word]);
@@ -103,6 +105,7 @@ fn gather(blocks: &[[u8; BLOCK_BYTES]], word: usize) -> Planes {
 }
 
 /// The other way round.
+#[inline]
 fn scatter(mut planes: Planes, blocks: &mut [[u8; BLOCK_BYTES]], word: usize) {
     turn(&mut planes);
     for (n, block) in blocks.iter_mut().enumerate() {
@@ -112,6 +115,7 @@ fn scatter(mut planes: Planes, blocks: &mut [[u8; BLOCK_BYTES]], word: usize) {
 }
 
 /// Moves byte `b` to byte `2 b`.
+#[inline]
 fn widen(word: u32) -> u64 {
     let x = u64::from(word);
     let x = (x | (x << 16)) & 0x0000_ffff_0000_ffff;
@@ -119,6 +123,7 @@ fn widen(word: u32) -> u64 {
 }
 
 /// Moves byte `2 b` to byte `b`.
+#[inline]
 fn narrow(x: u64) -> u32 {
     let x = x & 0x00ff_00ff_00ff_00ff;
     let x = (x | (x >> 8)) & 0x0000_ffff_0000_ffff;
@@ -126,6 +131,7 @@ fn narrow(x: u64) -> u32 {
 }
 
 /// Rows to columns: bit `i` of byte `p` of row `m` and bit `m` of byte `p` of row `i` change places.
+#[inline]
 fn turn(rows: &mut Planes) {
     const STEPS: [(usize, u64); 3] =
         [(1, 0x5555_5555_5555_5555), (2, 0x3333_3333_3333_3333), (4, 0x0f0f_0f0f_0f0f_0f0f)];
@@ -157,16 +163,19 @@ fn s_box(x: &Planes) -> Planes {
     out
 }
 
+#[inline]
 fn product(a: &Sums, b: &Sums) -> Sums {
     std::array::from_fn(|n| a[n] & b[n])
 }
 
+#[inline]
 fn sums(x: &[u64; 4]) -> Sums {
     let (low, high) = (x[0] ^ x[1], x[2] ^ x[3]);
     [x[0], x[1], low, x[2], x[3], high, x[0] ^ x[2], x[1] ^ x[3], low ^ high]
 }
 
 /// The inverse in GF((2^2)^2) of `aZ + b`, by way of `1 / (W a^2 + ab + b^2)`.
+#[inline]
 fn invert(x: &[u64; 4]) -> [u64; 4] {
     let (b, a) = ([x[0], x[1]], [x[2], x[3]]);
     let [e0, e1] = multiply(&a, &b);
@@ -179,6 +188,7 @@ fn invert(x: &[u64; 4]) -> [u64; 4] {
 }
 
 /// The product in GF(2^2).
+#[inline]
 fn multiply(a: &[u64; 2], b: &[u64; 2]) -> [u64; 2] {
     let low = a[0] & b[0];
     [low ^ (a[1] & b[1]), low ^ ((a[0] ^ a[1]) & (b[0] ^ b[1]))]
@@ -186,6 +196,7 @@ fn multiply(a: &[u64; 2], b: &[u64; 2]) -> [u64; 2] {
 
 /// The nibbles of the input, mapped into the tower of fields: the lower, the higher and their sum;
 /// and `W^2 Z` times the square of the higher.
+#[inline]
 fn enter(x: &Planes) -> ([Sums; 3], [u64; 4]) {
     let t0 = x[2] ^ x[7];
     let t1 = x[4] ^ t0;
@@ -221,6 +232,7 @@ fn enter(x: &Planes) -> ([Sums; 3], [u64; 4]) {
 }
 
 /// The sum of a product of nibbles, given by its products of bits, and `q`.
+#[inline]
 fn product_plus(p: &Sums, q: &[u64; 4]) -> [u64; 4] {
     let t0 = p[0] ^ p[6];
     let t1 = p[0] ^ p[5];
@@ -240,6 +252,7 @@ fn product_plus(p: &Sums, q: &[u64; 4]) -> [u64; 4] {
 }
 
 /// The output without its constant, from the products of bits of the lower and the higher nibble.
+#[inline]
 fn leave(p: &[u64; 18]) -> Planes {
     let t0 = p[5] ^ p[10];
     let t1 = p[12] ^ t0;
