@@ -18,7 +18,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 const USAGE: &str = "tlcp_peer server ADDRESS --sign-cert F --sign-key F --enc-cert F --enc-key F
     [--pass WORD] [--ca F [--optional yes]] [--suites NAME,NAME] [--alpn A,B]
 tlcp_peer client ADDRESS --name HOST --ca F [--sign-cert F … --enc-key F] [--suites …] [--alpn …]
-    [--say TEXT] [--times N] [--bare-ecdhe yes]
+    [--say TEXT] [--times N] [--bare-ecdhe yes] [--nameless yes]
 A server echoes every byte. A client says TEXT, prints what comes back, and does so N times, from
 the second time on with the session of the first.";
 
@@ -71,6 +71,7 @@ fn call(address: &str, options: &Options<'_>) -> Anyhow<()> {
     config.identity = identity(options)?.map(Arc::new);
     config.suites = suites(options);
     config.alpn = alpn(options);
+    config.server_name = !options.contains_key("nameless");
     config.bare_ecdhe = options.contains_key("bare-ecdhe");
     let config = Arc::new(config);
     let name = options.get("name").copied().unwrap_or("localhost").to_owned();

@@ -86,7 +86,7 @@ impl Handshake {
         let can =
             |suite: &Suite| suite.key_exchange() == KeyExchange::Ecc || config.identity.is_some();
         let offered: Vec<Suite> = config.suites.iter().copied().filter(can).collect();
-        let asked = host(&name);
+        let asked = host(&name).filter(|_| config.server_name);
         let resume = resume.filter(|session| {
             let same = session.server_name.as_deref() == Some(&*name.to_str());
             same && offered.contains(&session.suite) && session.is_fresh(now_s, SESSION_AGE_S)

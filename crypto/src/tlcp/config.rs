@@ -201,6 +201,8 @@ pub struct ClientConfig {
     /// In order of preference.
     pub suites: Vec<Suite>,
     pub alpn: Vec<Vec<u8>>,
+    /// Ask for the server by its name. GmSSL 3.1 refuses a hello that does: it refuses extensions.
+    pub server_name: bool,
     /// Leave out the length before the client's ephemeral key, which the standard wants
     /// (6.4.5.8) and Tongsuo up to 8.4 does not read.
     pub bare_ecdhe: bool,
@@ -216,6 +218,7 @@ impl ClientConfig {
             identity: None,
             suites: Suite::ALL.to_vec(),
             alpn: Vec::new(),
+            server_name: true,
             bare_ecdhe: false,
             random: token::fill_random,
         }

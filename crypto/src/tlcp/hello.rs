@@ -6,7 +6,7 @@ use super::alert::{Alert, Fault};
 use super::codec::{Malformed, Prefix, Reader, nest, put_u16, put_vec};
 use super::record::VERSION;
 use super::schedule::Random;
-use super::suite::Suite;
+use super::suite::{KeyExchange, Suite};
 
 /// Most extensions that anybody sends is about twenty.
 const EXTENSIONS_MAX: usize = 64;
@@ -145,23 +145,32 @@ impl Offer<'_> {
             put_u16(out, SCSV);
         });
         put_vec(out, Prefix::One, &[NO_COMPRESSION]);
-        nest(out, Prefix::Two, |out| {
-            if let Some(name) = self.server_name {
-                put_extension(out, extension::SERVER_NAME, |out| {
-                    nest(out, Prefix::Two, |out| {
-                        out.push(0);
-                        put_vec(out, Prefix::Two, name.as_bytes());
-                    });
+        let mut extensions = Vec::new();
+        self.write_extensions(&mut extensions);
+        // Some servers refuse a hello with extensions, even with none in their place.
+        if !extensions.is_empty() {
+            put_vec(out, Prefix::Two, &extensions);
+        }
+    }
+
+    fn write_extensions(&self, out: &mut Vec<u8>) {
+        if let Some(name) = self.server_name {
+            put_extension(out, extension::SERVER_NAME, |out| {
+                nest(out, Prefix::Two, |out| {
+                    out.push(0);
+                    put_vec(out, Prefix::Two, name.as_bytes());
                 });
-            }
-            // Some servers do ECDHE only for those who name the curve.
+            });
+        }
+        // Some servers do ECDHE only for those who name the curve.
+        if self.suites.iter().any(|suite| suite.key_exchange() == KeyExchange::Ecdhe) {
             put_extension(out, extension::GROUPS, |out| {
                 nest(out, Prefix::Two, |out| put_u16(out, CURVE_SM2));
             });
-            if !self.alpn.is_empty() {
-                put_extension(out, extension::ALPN, |out| put_protocols(out, self.alpn));
-            }
-        });
+        }
+        if !self.alpn.is_empty() {
+            put_extension(out, extension::ALPN, |out| put_protocols(out, self.alpn));
+        }
     }
 }
 
