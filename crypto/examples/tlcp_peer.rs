@@ -17,8 +17,8 @@ use rustls_pki_types::{CertificateDer, ServerName};
 
 const USAGE: &str = "tlcp_peer server ADDRESS --sign-cert F --sign-key F --enc-cert F --enc-key F
     [--pass WORD] [--ca F [--optional yes]] [--suites NAME,NAME] [--alpn A,B]
-tlcp_peer client ADDRESS --name HOST --ca F [--sign-cert F … --enc-key F] [--suites …] [--alpn …]
-    [--say TEXT] [--times N] [--bare-ecdhe yes] [--nameless yes]
+tlcp_peer client ADDRESS --name HOST --ca F [--sign-cert F --sign-key F --enc-cert F --enc-key F]
+    [--suites …] [--alpn …] [--say TEXT] [--times N] [--bare-ecdhe yes] [--nameless yes]
 A server echoes every byte. A client says TEXT, prints what comes back, and does so N times, from
 the second time on with the session of the first.";
 

@@ -83,6 +83,8 @@ impl CbcMac {
         let wanted = self.mac(&head(length), body, length);
         let found = mac_at(body, length);
         let right = padded & wanted.ct_eq(&found);
+        #[cfg(test)]
+        let right = right | Choice::from(u8::from(super::tests::broken(super::tests::Check::Mac)));
         if !bool::from(right) {
             body.fill(0);
             return None;

@@ -79,12 +79,18 @@ impl Identity {
         Self::new(half(&pair.sign), half(&pair.encrypt), chain)
     }
 
+    /// These certificates and keys, whether they fit or not.
+    #[cfg(test)]
+    pub(super) fn unchecked(certificates: Vec<Vec<u8>>, keys: (SecretKey, SecretKey)) -> Self {
+        Self { certificates, sign: keys.0, encrypt: keys.1 }
+    }
+
     pub(super) fn certificates(&self) -> impl Iterator<Item = &[u8]> {
         self.certificates.iter().map(Vec::as_slice)
     }
 
     pub(super) fn encrypt_certificate(&self) -> &[u8] {
-        &self.certificates[1]
+        self.certificates.get(1).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -388,6 +388,10 @@ fn check_proof(key: &PublicKey, body: &[u8], transcript: &Transcript) -> Result<
 }
 
 pub(super) fn check_finished(wanted: &[u8], body: &[u8]) -> Result<(), Fault> {
+    #[cfg(test)]
+    if super::tests::broken(super::tests::Check::Finished) {
+        return Ok(());
+    }
     if bool::from(wanted.ct_eq(body)) {
         return Ok(());
     }

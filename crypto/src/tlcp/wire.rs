@@ -138,7 +138,7 @@ impl Wire {
         Ok(PLAIN_MAX)
     }
 
-    fn seal(&mut self, content: Content, parts: &[&[u8]]) -> Result<(), Fault> {
+    pub(super) fn seal(&mut self, content: Content, parts: &[&[u8]]) -> Result<(), Fault> {
         self.sealer.seal(content, parts, self.fill, &mut self.outbound)
     }
 
