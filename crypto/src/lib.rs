@@ -11,6 +11,7 @@ pub mod hash;
 pub mod modes;
 pub mod password;
 pub mod rfc8998;
+pub mod selftest;
 pub mod sm2;
 pub mod sm3;
 pub mod sm4;
