@@ -55,12 +55,13 @@ pub struct Jacobian {
 impl Jacobian {
     pub const INFINITY: Self = Self { x: Field::ONE, y: Field::ONE, z: Field::ZERO };
 
-    /// `None` for infinity. Constant time but for that answer.
-    pub fn to_affine(self) -> Option<Affine> {
-        if self.z.zero_mask() != 0 {
-            return None;
-        }
-        Some(self.scaled(self.z.invert()))
+    /// `None` for infinity. Constant time but for that answer. Z, which tells about the scalar that
+    /// the point was multiplied by, is wiped.
+    pub fn to_affine(mut self) -> Option<Affine> {
+        let there = self.z.zero_mask() == 0;
+        let affine = there.then(|| self.scaled(self.z.invert()));
+        self.zeroize();
+        affine
     }
 
     /// Whether x, taken modulo n, is this scalar: without the division that an affine x costs.
