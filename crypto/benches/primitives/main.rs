@@ -1,12 +1,15 @@
 //! Speed of the national algorithms, on every kernel that this processor can run.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::unwrap_used)]
 
+mod sm2;
+
 use std::hint::black_box;
 
 use posthouse_crypto::modes::{Cbc, Ccm, Ctr, Gcm};
 use posthouse_crypto::sm4::{Kernel, Sm4};
 
 fn main() {
+    sm2::rows();
     let key = [7; 16];
     for kernel in Kernel::all() {
         for bytes in [16_384, 1_400, 64] {

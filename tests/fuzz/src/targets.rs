@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use posthouse::net::ws::Message;
 use posthouse::{config, http, net, store, wire};
+use posthouse_crypto::sm2;
 
 pub type Target = fn(&[u8]);
 
@@ -21,6 +22,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("file_type", file_type),
     ("settings", settings),
     ("certificate", certificate),
+    ("sm2_signature", sm2_signature),
+    ("sm2_cipher", sm2_cipher),
+    ("sm2_key", sm2_key),
 ];
 
 /// A client's side of a WebSocket after the upgrade. However the bytes are cut into frames, a
@@ -106,4 +110,40 @@ pub fn certificate(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = posthouse_crypto::certificate::facts_of_pem(&text);
     let _ = posthouse_crypto::certificate::Identity::import(&text, &text, Some(1_700_000_000));
+}
+
+/// Strict DER has one form of a signature: what is read is written as it was.
+pub fn sm2_signature(bytes: &[u8]) {
+    if let Ok(signature) = sm2::Signature::from_der(bytes) {
+        assert_eq!(signature.to_der(), bytes);
+        assert_eq!(sm2::Signature::from_raw(&signature.to_raw()), Ok(signature));
+    }
+    let raw = <&[u8; 64]>::try_from(bytes).ok();
+    if let Some(Ok(signature)) = raw.map(sm2::Signature::from_raw) {
+        assert_eq!(signature.to_raw()[..], *bytes);
+    }
+}
+
+/// The same of a cipher, whatever follows it.
+pub fn sm2_cipher(bytes: &[u8]) {
+    if let Ok((cipher, rest)) = sm2::Cipher::from_der_prefix(bytes) {
+        assert_eq!([&cipher.to_der()[..], rest].concat(), bytes);
+        assert_eq!(sm2::Cipher::from_der(bytes).is_ok(), rest.is_empty());
+        assert_eq!(sm2::Cipher::from_raw(&cipher.to_raw()), Ok(cipher));
+    }
+    if let Ok(cipher) = sm2::Cipher::from_raw(bytes) {
+        assert_eq!(cipher.to_raw(), bytes);
+        assert_eq!(sm2::Cipher::from_der(&cipher.to_der()), Ok(cipher));
+    }
+}
+
+/// A public key in each of its forms, and a secret one.
+pub fn sm2_key(bytes: &[u8]) {
+    if let Ok(key) = sm2::PublicKey::from_sec1(bytes) {
+        assert!(key.to_sec1().starts_with(bytes) || bytes.len() == 33);
+        assert_eq!(sm2::PublicKey::from_sec1(&key.to_sec1()), Ok(key));
+    }
+    if let Ok(key) = sm2::SecretKey::from_bytes(bytes) {
+        assert_eq!(key.to_bytes()[..], *bytes);
+    }
 }

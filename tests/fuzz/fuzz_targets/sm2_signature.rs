@@ -1,0 +1,4 @@
+//! Fuzzes `sm2_signature`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::sm2_signature(bytes));
