@@ -1,5 +1,5 @@
-//! Encryption to a public key (GB/T 32918.4): C1, a fresh point; C3, the hash that tells whether the
-//! text is whole; C2, the text under a key derived from a shared point.
+//! Encryption to a public key (GB/T 32918.4): C1, a fresh point; C3, the hash that tells whether
+//! the text is whole; C2, the text under a key derived from a shared point.
 
 use zeroize::{Zeroize, Zeroizing};
 

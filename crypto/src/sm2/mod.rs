@@ -1,5 +1,6 @@
 //! SM2 (GB/T 32918-2016/2017) on the recommended curve: keys, signatures, encryption, key exchange
-//! and ECDH. What depends on a secret takes the same time for every secret; secrets zero themselves.
+//! and ECDH. What depends on a secret takes the same time for every secret; secrets zero
+//! themselves.
 
 mod answers;
 mod cipher;
