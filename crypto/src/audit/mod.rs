@@ -1,0 +1,23 @@
+//! The audit log: a chain that only grows and that a later intruder cannot rewrite unseen.
+//!
+//! ```text
+//! mac(i) = HMAC(key of the epoch, mac(i-1) ‖ i ‖ record)
+//!     i = 1, 2, 3 …, u64 big-endian; mac(0) = 32 zero bytes
+//! key of epoch e+1 = HKDF-Expand(key of epoch e, "posthouse audit ratchet")
+//! head = signature over family, epoch, i, mac(i), time
+//! ```
+//!
+//! Invariant: the writer keeps the key of the present epoch alone. Who takes the running machine
+//! learns that one, and cannot change what older epochs wrote: their keys do not follow from it.
+//! The first key, from which all of them follow, is for verifying. A signed head that was copied
+//! off the machine shows a shortened end also when the newest epoch's key was stolen.
+
+mod chain;
+mod head;
+mod line;
+mod verify;
+
+pub use chain::{Chain, MAC_BYTES};
+pub use head::{Head, Signer};
+pub use line::{BadLine, Line};
+pub use verify::{Finding, Verdict, verify};
