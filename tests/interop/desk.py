@@ -102,14 +102,18 @@ class Desk:
                 self.server.wait()
         self.log.close()
 
+    def get(self, path):
+        """The body of a GET in the clear, which loopback may."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.read()
+
     def answers(self):
-        """Whether /readyz says yes, in the clear, which loopback may."""
         try:
-            url = f"http://127.0.0.1:{self.port}/readyz"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return answer.status == 200
+            self.get("/readyz")
         except OSError:
             return False
+        return True
 
     def rss_kib(self):
         with open(f"/proc/{self.server.pid}/smaps_rollup", encoding="ascii") as lines:
