@@ -13,8 +13,8 @@ mod targets;
 
 /// Changed copies of each file.
 const CHANGES: u64 = 2_000;
-/// Settings go through a file each: fewer of them.
-const SLOW: &[&str] = &["settings", "certificate"];
+/// Settings go through a file each, and handshakes through elliptic curves: fewer of them.
+const SLOW: &[&str] = &["settings", "certificate", "tlcp_server", "tlcp_client", "tlcp_stream"];
 
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target)

@@ -32,6 +32,7 @@ pub use config::{
 };
 pub use connection::{Connection, State};
 pub use record::{Fill, begins};
+pub use rustls_pki_types::ServerName;
 pub use session::{Agreed, Certificates, Session, SessionCache};
 pub use suite::Suite;
 pub use verify::{BadRoot, Roots};

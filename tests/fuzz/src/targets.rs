@@ -9,6 +9,9 @@ use posthouse::net::ws::Message;
 use posthouse::{config, http, net, store, wire};
 use posthouse_crypto::sm2;
 
+#[path = "tlcp.rs"]
+pub mod tlcp;
+
 pub type Target = fn(&[u8]);
 
 pub const TARGETS: &[(&str, Target)] = &[
@@ -25,6 +28,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sm2_signature", sm2_signature),
     ("sm2_cipher", sm2_cipher),
     ("sm2_key", sm2_key),
+    ("tlcp_server", tlcp::server),
+    ("tlcp_client", tlcp::client),
+    ("tlcp_stream", tlcp::stream),
 ];
 
 /// A client's side of a WebSocket after the upgrade. However the bytes are cut into frames, a
