@@ -16,6 +16,9 @@ use super::schedule::HASH_BYTES;
 use crate::modes::Cbc;
 use crate::sm3::Hmac;
 
+/// What SM3 takes at a time.
+type Block = sm3::digest::block_api::Block<Sm3Core>;
+
 const BLOCK: usize = 16;
 /// Bytes that SM3 takes at a time.
 const HASH_BLOCK: usize = 64;
@@ -104,9 +107,11 @@ impl CbcMac {
         };
         // Blocks that hold nothing but head and content, whatever the length is.
         let sure = (HEAD_BYTES + least) / HASH_BLOCK;
-        for at in (0..sure).map(|n| n * HASH_BLOCK) {
-            let block: [u8; HASH_BLOCK] = std::array::from_fn(|n| byte(at + n));
-            state.update_blocks(&[block.into()]);
+        if sure > 0 {
+            let first: [u8; HASH_BLOCK] = std::array::from_fn(byte);
+            state.update_blocks(&[first.into()]);
+            let (blocks, _) = Block::slice_as_chunks(&body[HASH_BLOCK - HEAD_BYTES..]);
+            state.update_blocks(&blocks[..sure - 1]);
         }
         let total = HEAD_BYTES + length;
         let bits = ((HASH_BLOCK + total) as u64 * 8).to_be_bytes();

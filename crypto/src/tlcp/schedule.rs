@@ -101,11 +101,11 @@ fn prf(secret: &[u8], label: &[u8], seeds: &[&[u8]], out: &mut [u8]) {
             mac.update(label);
             seeds.iter().for_each(|seed| mac.update(seed));
         }
-        mac.finish()
+        Zeroizing::new(mac.finish())
     };
     let mut link = mac(None, true);
     for chunk in out.chunks_mut(HASH_BYTES) {
-        let bytes = Zeroizing::new(mac(Some(&link), true));
+        let bytes = mac(Some(&link), true);
         chunk.copy_from_slice(&bytes[..chunk.len()]);
         link = mac(Some(&link), false);
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use rustls_pki_types::ServerName;
 
-use super::{Agreed, ClientConfig, Connection, Fault, ServerConfig, Session, State};
+use super::{Agreed, ClientConfig, Connection, Fault, ServerConfig, Session, State, Suite};
 
 /// Slices of one vectored write that go into one record.
 const SLICES: usize = 16;
@@ -151,6 +151,17 @@ impl<IO> TlcpStream<IO> {
     #[must_use]
     pub fn agreed(&self) -> Option<&Agreed> {
         self.connection.agreed()
+    }
+
+    #[must_use]
+    pub fn suite(&self) -> Option<Suite> {
+        self.agreed().map(|agreed| agreed.suite)
+    }
+
+    /// Whether a session of an earlier connection was taken up.
+    #[must_use]
+    pub fn resumed(&self) -> bool {
+        self.agreed().is_some_and(|agreed| agreed.resumed)
     }
 
     /// The protocol that ALPN chose.

@@ -32,6 +32,7 @@ fn a_stream_carries_much_through_little_and_ends_in_order() {
             let (client, server) = (client_config(suite, true), server_config(suite, true));
             let (mut client, mut server) = connected(client, server, room).await;
             assert_eq!(server.peer_certificates().len(), 3);
+            assert_eq!((client.suite(), client.resumed()), (Some(suite), false));
             let content: Vec<u8> = (0..25_000u32).flat_map(u32::to_be_bytes).collect();
             let length = if room == 1 { 1_000 } else { content.len() };
             let content = &content[..length];
