@@ -18,10 +18,10 @@ class Gateway:
     def __init__(self, openssl, words, desk, folder):
         self.port = free_port()
         self.log = open(os.path.join(folder, "gateway.err"), "w+b")
-        # Not -quiet: s_server would then take the end of its input for nothing; not interactive
-        # either, for it reads commands only at the start of a line of a terminal's user.
+        # -quiet: what it reads are bytes and never commands. -bugs: no empty record before each
+        # full one, which GmSSL's client would take for the answer.
         self.server = subprocess.Popen(
-            [str(openssl), "s_server", "-accept", f"127.0.0.1:{self.port}", "-quiet", "-ign_eof"]
+            [str(openssl), "s_server", "-accept", f"127.0.0.1:{self.port}", "-quiet", "-bugs"]
             + ["-naccept", "2", *(str(word) for word in words)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -152,12 +152,17 @@ class Trial:
         self.tally.case(" / ".join(row), wrong)
 
     def write(self):
-        head = ["peer", "direction", "protocol", "suite", "result"]
-        lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-        lines += ["| " + " | ".join(row[name] for name in head) + " |" for row in self.rows]
+        """Every case as JSON; as Markdown a line for all that went alike between two ends."""
+        head = ["peer", "direction", "protocol", "result"]
+        alike = {}
+        for row in self.rows:
+            alike.setdefault(tuple(row[name] for name in head), []).append(row["suite"])
+        lines = ["| peer | direction | protocol | result | what |", "|---|---|---|---|---|"]
+        lines += [f"| {' | '.join(key)} | {', '.join(what)} |" for key, what in alike.items()]
         out = ROOT / "target/interop"
         (out / "national.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        (out / "national.json").write_text(json.dumps(self.rows, indent=1), encoding="utf-8")
+        text = json.dumps(self.rows, indent=1, ensure_ascii=False)
+        (out / "national.json").write_text(text + "\n", encoding="utf-8")
 
 
 # ---- our server -----------------------------------------------------------------------------------
