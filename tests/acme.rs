@@ -285,7 +285,8 @@ fn server(presented: &Arc<Presented>, acme: bool) -> Server {
     let tls = server_config(Arc::clone(presented), &TlsOptions { acme, ..TlsOptions::default() })
         .unwrap();
     let ceiling = Ceiling { connections: 100, spare: 2 };
-    let options = Options { tls: Some(tls), ceiling, trusted_proxies: Vec::new(), rate: None };
+    let options =
+        Options { tls: Some(tls.into()), ceiling, trusted_proxies: Vec::new(), rate: None };
     Server::new(options, Arc::new(Counters::new()), Arc::new(At(0)))
 }
 

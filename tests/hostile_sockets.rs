@@ -76,7 +76,7 @@ fn house(ceiling: Ceiling, rate: Option<Rate>) -> House {
     let authority = Authority::create("hostile").unwrap();
     let identity = authority.issue(&["localhost".to_owned()], 0).unwrap();
     let tls = server_config(Presented::new(&identity), &TlsOptions::default()).unwrap();
-    let options = Options { tls: Some(tls), ceiling, trusted_proxies: Vec::new(), rate };
+    let options = Options { tls: Some(tls.into()), ceiling, trusted_proxies: Vec::new(), rate };
     let counters = Arc::new(Counters::new());
     let server = Server::new(options, Arc::clone(&counters), Arc::new(Steady(Instant::now())));
     let door = Door::bind((Ipv4Addr::LOCALHOST, 0).into(), false).unwrap();

@@ -4,16 +4,15 @@
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
-use crate::certificate::{DAY_S, Flaw, Identity, TIME_FLOOR_S};
+use crate::certificate::{DAY_S, Flaw, Identity, TIME_FLOOR_S, first_certificate};
 
 /// A leaf begins this long before it is issued: visitors' clocks are off too.
 const BACKDATE_S: u64 = 25 * DAY_S;
@@ -57,8 +56,7 @@ impl Authority {
     /// # Errors
     /// A flaw of the certificate or of the key.
     pub fn read(certificate_pem: &str, key_pem: &str) -> Result<Self, Flaw> {
-        let der = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
-            .map_err(|_| Flaw::NoCertificate)?;
+        let der = first_certificate(certificate_pem)?;
         let bad = |why: String| Flaw::BadCertificate { place: 1, why };
         let certificate = Certificate::from_der(&der).map_err(|fault| bad(fault.to_string()))?;
         let key = KeyPair::from_pem(key_pem).map_err(|_| Flaw::NoKey)?;
@@ -84,6 +82,14 @@ impl Authority {
         &self.certificate_pem
     }
 
+    /// The certificate in DER: what others are checked against.
+    ///
+    /// # Errors
+    /// [`Flaw::NoCertificate`]: the PEM it was read from holds none.
+    pub fn certificate(&self) -> Result<CertificateDer<'static>, Flaw> {
+        first_certificate(&self.certificate_pem)
+    }
+
     /// The private key as PEM: to be written with mode 0600 and nowhere else.
     #[must_use]
     pub fn key_pem(&self) -> Zeroizing<String> {
@@ -97,21 +103,48 @@ impl Authority {
     /// [`Flaw::NoNames`] without a name, [`Flaw::NotMade`] for a name that cannot be encoded.
     pub fn issue(&self, names: &[String], now_s: u64) -> Result<Identity, Flaw> {
         let first = names.first().ok_or(Flaw::NoNames)?;
-        let mut params = CertificateParams::new(names).map_err(not_made)?;
-        params.distinguished_name.push(DnType::CommonName, short(first));
+        let params = CertificateParams::new(names).map_err(not_made)?;
+        let (chain, key) =
+            self.certify(params, first, ExtendedKeyUsagePurpose::ServerAuth, now_s)?;
+        Identity::read(&chain, &key)
+    }
+
+    /// Issues the certificate of a person, called `name`, who signs in with it: chain and key as
+    /// PEM.
+    ///
+    /// # Errors
+    /// [`Flaw::NotMade`].
+    pub fn issue_client(
+        &self,
+        name: &str,
+        now_s: u64,
+    ) -> Result<(String, Zeroizing<String>), Flaw> {
+        let params = CertificateParams::default();
+        self.certify(params, name, ExtendedKeyUsagePurpose::ClientAuth, now_s)
+    }
+
+    fn certify(
+        &self,
+        mut params: CertificateParams,
+        subject: &str,
+        purpose: ExtendedKeyUsagePurpose,
+        now_s: u64,
+    ) -> Result<(String, Zeroizing<String>), Flaw> {
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, short(subject));
         let (from_s, until_s) = leaf_validity(now_s);
         let moment = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
         (params.not_before, params.not_after) = (moment(from_s), moment(until_s));
         params.use_authority_key_identifier_extension = true;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = vec![purpose];
 
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(not_made)?;
         let issuer = Issuer::new(authority_params(&self.name), &self.key);
         let leaf = params.signed_by(&key, &issuer).map_err(not_made)?;
         let chain = format!("{}{}", leaf.pem(), self.certificate_pem);
-        Identity::read(&chain, &Zeroizing::new(key.serialize_pem()))
+        Ok((chain, Zeroizing::new(key.serialize_pem())))
     }
 }
 
@@ -123,7 +156,7 @@ impl std::fmt::Debug for Authority {
 
 fn authority_params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, short(name));
     let moment = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
     params.not_before = moment(AUTHORITY_FROM_S);

@@ -238,6 +238,32 @@ pub fn facts_of_pem(chain_pem: &str) -> Result<Facts, Flaw> {
     Ok(read_leaf(&read_chain(chain_pem)?)?.1)
 }
 
+/// Whose certificate it is, and which of theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The common name.
+    pub holder: String,
+    /// The serial number, in hexadecimal.
+    pub serial: String,
+}
+
+/// The first certificate of a PEM file, in DER.
+///
+/// # Errors
+/// [`Flaw::NoCertificate`].
+pub fn first_certificate(pem: &str) -> Result<CertificateDer<'static>, Flaw> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| Flaw::NoCertificate)
+}
+
+/// Reads a client's certificate (DER) that was verified already; `None` without a common name.
+#[must_use]
+pub fn client_certificate(der: &[u8]) -> Option<Holder> {
+    let leaf = Certificate::from_der(der).ok()?;
+    let body = leaf.tbs_certificate();
+    let holder = body.subject().common_name().ok()??.value().into_owned();
+    Some(Holder { holder, serial: hex(body.serial_number().as_bytes()) })
+}
+
 pub(crate) fn read_chain(chain_pem: &str) -> Result<Vec<CertificateDer<'static>>, Flaw> {
     let mut chain = Vec::new();
     for (place, certificate) in CertificateDer::pem_slice_iter(chain_pem.as_bytes()).enumerate() {

@@ -109,7 +109,8 @@ pub(crate) fn roots(
 }
 
 /// What every listener offers by ALPN, best first.
-pub(crate) fn offered_protocols() -> Vec<Vec<u8>> {
+#[must_use]
+pub fn offered_protocols() -> Vec<Vec<u8>> {
     vec![b"h2".to_vec(), b"http/1.1".to_vec()]
 }
 

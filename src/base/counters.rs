@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::code::Code;
+use super::peer::Family;
 
 /// A number that only rises.
 #[derive(Debug, Default)]
@@ -122,6 +123,10 @@ counters! {
     handshakes: Gauge,
     /// TLS handshakes that failed.
     handshakes_failed: Count,
+    /// TLS handshakes that were finished, by family.
+    handshakes_international: Count,
+    handshakes_rfc8998: Count,
+    handshakes_tlcp: Count,
     /// WebSocket connections that are open, of visitors and of agents.
     visitor_connections: Gauge,
     agent_connections: Gauge,
@@ -175,6 +180,15 @@ impl Counters {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Counts a handshake that was finished.
+    pub fn shaken(&self, family: Family) {
+        match family {
+            Family::International => self.handshakes_international.one(),
+            Family::Rfc8998 => self.handshakes_rfc8998.one(),
+            Family::Tlcp => self.handshakes_tlcp.one(),
+        }
     }
 
     /// Counts an answer with this code.

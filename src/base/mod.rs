@@ -17,6 +17,6 @@ pub use id::{
     AgentId, BlobId, ConversationId, Epoch, Feed, InboxId, Index, MessageKey, Position, TeamId,
     VisitorId,
 };
-pub use peer::PeerInfo;
+pub use peer::{ClientCertificate, Family, PeerInfo};
 pub use text::{Language, Private, Text};
 pub use time::{Clock, Tick, Wall};

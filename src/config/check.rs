@@ -26,6 +26,10 @@ pub fn settle_paths(config: &mut Config, tree: &Node, credentials: Option<&str>)
         (&mut config.tls.acme.root, "tls.acme.root"),
         (&mut config.tls.certificate, "tls.certificate"),
         (&mut config.tls.key, "tls.key"),
+        (&mut config.tls.national.sign_certificate, "tls.national.sign_certificate"),
+        (&mut config.tls.national.sign_key, "tls.national.sign_key"),
+        (&mut config.tls.national.encrypt_certificate, "tls.national.encrypt_certificate"),
+        (&mut config.tls.national.encrypt_key, "tls.national.encrypt_key"),
         (&mut config.metrics.token_file, "metrics.token_file"),
     ] {
         if let Some(path) = path {
@@ -123,8 +127,38 @@ fn partners(config: &Config, found: &mut Found<'_>) {
     } else if !tls.acme.domains.is_empty() {
         found.add(code::CONFIG_CONFLICT, "tls.acme.domains", Hint::Partner("tls.acme.directory"));
     }
+    worlds(config, found);
     if config.plain_listen == Some(config.listen) && config.listen.port() != 0 {
         found.add(code::CONFIG_CONFLICT, "plain_listen", Hint::Partner("listen"));
+    }
+}
+
+/// Certificates and families that `crypto.profile` has no use for, or lacks.
+fn worlds(config: &Config, found: &mut Found<'_>) {
+    let (tls, profile) = (&config.tls, config.crypto.profile);
+    let mut unfit = |key: &str, unfit: bool| {
+        if unfit {
+            found.add(code::CONFIG_CONFLICT, key, Hint::Partner("crypto.profile"));
+        }
+    };
+    unfit("tls.certificate", tls.certificate.is_some() && !profile.is_international());
+    unfit("tls.acme.directory", tls.acme.directory.is_some() && !profile.is_international());
+    let known = profile.families();
+    for (number, family) in tls.families.iter().enumerate() {
+        unfit(&format!("tls.families.{number}"), !known.contains(&(*family).into()));
+    }
+    let national = &tls.national;
+    let named = [
+        ("tls.national.sign_certificate", &national.sign_certificate),
+        ("tls.national.sign_key", &national.sign_key),
+        ("tls.national.encrypt_certificate", &national.encrypt_certificate),
+        ("tls.national.encrypt_key", &national.encrypt_key),
+    ];
+    let set = named.iter().find(|(_, path)| path.is_some());
+    let Some((key, _)) = set else { return };
+    unfit(key, !profile.is_national());
+    if let Some((missing, _)) = named.iter().find(|(_, path)| path.is_none()) {
+        found.add(code::CONFIG_CONFLICT, key, Hint::Partner(missing));
     }
 }
 
@@ -134,6 +168,10 @@ fn files(config: &Config, found: &mut Found<'_>) {
         ("tls.acme.root", &config.tls.acme.root),
         ("tls.certificate", &config.tls.certificate),
         ("tls.key", &config.tls.key),
+        ("tls.national.sign_certificate", &config.tls.national.sign_certificate),
+        ("tls.national.sign_key", &config.tls.national.sign_key),
+        ("tls.national.encrypt_certificate", &config.tls.national.encrypt_certificate),
+        ("tls.national.encrypt_key", &config.tls.national.encrypt_key),
         ("metrics.token_file", &config.metrics.token_file),
     ];
     for (key, path) in named {

@@ -3,6 +3,7 @@
 //! file, line, key and value; nothing else in the house reads variables or files of settings.
 
 mod check;
+mod crypto;
 mod load;
 mod model;
 mod print;
@@ -13,6 +14,7 @@ mod tests;
 mod tree;
 mod value;
 
+pub use crypto::{ClientCertificates, Crypto, National, Profile, SmHint, TlsFamily};
 pub use load::{Inputs, Loaded, Reloaded, load, reload};
 pub use model::{Acme, Config, Limits, Log, LogFormat, Metrics, Plugin, Site, Store, Tls, Tongue};
 pub use print::{Change, Setting, diff, schema, settings, yaml};

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::crypto::{ClientCertificates, Crypto, National, SmHint, TlsFamily};
 use super::value::Network;
 use crate::base::{Language, limits};
 
@@ -28,6 +29,7 @@ pub struct Config {
     #[schemars(extend("x-zh" = "数据文件夹。在 systemd 下默认为单元的状态目录（/var/lib/posthouse）。"))]
     pub data: PathBuf,
     pub site: Site,
+    pub crypto: Crypto,
     pub tls: Tls,
     /// Networks (`10.0.0.0/8`) of reverse proxies whose `X-Forwarded-For` and
     /// `X-Forwarded-Proto` headers are believed. Empty: nobody's.
@@ -71,6 +73,24 @@ pub struct Tls {
     #[schemars(extend("x-zh" = "证书私钥的 PEM 文件。"))]
     pub key: Option<PathBuf>,
     pub acme: Acme,
+    pub national: National,
+    /// What the TLS listener may speak: `international` (TLS 1.2 and 1.3), `rfc8998` (TLS 1.3 with
+    /// SM2, SM3 and SM4), `tlcp`. Others are refused with an alert. Empty: all that
+    /// `crypto.profile` has certificates for.
+    #[schemars(extend("x-zh" = "TLS 监听端口允许的协议族：international（TLS 1.2 和 1.3）、rfc8998（使用 \
+        SM2/SM3/SM4 的 TLS 1.3）、tlcp。其余一律以告警拒绝。留空则允许 crypto.profile 拥有证书的全部协议族。"))]
+    pub families: Vec<TlsFamily>,
+    /// What to do with a TLS hello that lists suites of TLCP, as some browsers send before they
+    /// come back in TLCP: `ignore` it, or answer with an `alert`. Left out: `alert` when the
+    /// listener does not speak `international`.
+    #[schemars(extend("x-zh" = "收到列有 TLCP 套件的 TLS 握手时（部分浏览器以此试探，随后改用 TLCP）：\
+        ignore 忽略，alert 以告警拒绝。未设置时，若不允许 international 则为 alert。"))]
+    pub sm_hint: Option<SmHint>,
+    /// Whether clients are asked for a certificate of the site's authorities, with which agents
+    /// may sign in: `off`, `optional` or `required`.
+    #[schemars(extend("x-zh" = "是否要求客户端出示站点 CA 签发的证书（坐席可凭此登录）：off、optional 或 \
+        required。"))]
+    pub client_certificates: ClientCertificates,
 }
 
 /// A certificate from an ACME authority. Nothing is asked of anybody unless `directory` is set.
@@ -183,6 +203,7 @@ impl Default for Config {
             plain_listen: None,
             data: PathBuf::from("./data"),
             site: Site::default(),
+            crypto: Crypto::default(),
             tls: Tls::default(),
             trusted_proxies: Vec::new(),
             endpoints: Vec::new(),

@@ -84,7 +84,15 @@ fn collect(prefix: &str, schema: &Value, default: &Value, found: &mut Vec<Settin
 }
 
 /// Settings that apply at once when the process is told to reload; all others at the next start.
-const RELOADED: &[&str] = &["tls.certificate", "tls.key", "log.level"];
+const RELOADED: &[&str] = &[
+    "tls.certificate",
+    "tls.key",
+    "tls.national.sign_certificate",
+    "tls.national.sign_key",
+    "tls.national.encrypt_certificate",
+    "tls.national.encrypt_key",
+    "log.level",
+];
 
 /// What differs from `old` to `new`.
 #[must_use]

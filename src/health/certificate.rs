@@ -1,6 +1,6 @@
-//! The certificate in use: when it ends, and that its time has come.
+//! The certificates in use: when each ends, and whether its time has come.
 
-use super::{Check, Issue, Probe};
+use super::{Certificate, Check, Issue, Probe};
 use crate::base::code;
 use crate::base::{Text, limits};
 
@@ -8,21 +8,24 @@ pub const CHECK: Check =
     Check { id: "certificate", title: Text { en: "Certificate", zh: "证书" }, run };
 
 fn run(probe: &Probe) -> Vec<Issue> {
-    let Some(certificate) = &probe.certificate else { return Vec::new() };
     if probe.now.ms == 0 || !probe.now.trusted {
         return Vec::new();
     }
-    let names = certificate.names.join(", ");
-    let left_ms = certificate.not_after_ms.saturating_sub(probe.now.ms);
+    probe.certificates.iter().filter_map(|certificate| look(certificate, probe.now.ms)).collect()
+}
+
+fn look(certificate: &Certificate, now_ms: u64) -> Option<Issue> {
+    let about = format!("{}: {}", certificate.kind, certificate.names.join(", "));
+    let left_ms = certificate.not_after_ms.saturating_sub(now_ms);
     if left_ms == 0 {
-        vec![Issue::new(code::CERTIFICATE_ENDED, names)]
-    } else if certificate.not_before_ms > probe.now.ms {
-        vec![Issue::new(code::CERTIFICATE_EARLY, names)]
+        Some(Issue::new(code::CERTIFICATE_ENDED, about))
+    } else if certificate.not_before_ms > now_ms {
+        Some(Issue::new(code::CERTIFICATE_EARLY, about))
     } else if left_ms < limits::CERTIFICATE_WARNING_MS {
         let days = left_ms / 86_400_000;
-        vec![Issue::new(code::CERTIFICATE_ENDS, format!("{names} ({days} d)"))]
+        Some(Issue::new(code::CERTIFICATE_ENDS, format!("{about} ({days} d)")))
     } else {
-        Vec::new()
+        None
     }
 }
 
@@ -42,5 +45,18 @@ mod tests {
         assert_eq!(at(end - limits::CERTIFICATE_WARNING_MS + 1), Some(code::CERTIFICATE_ENDS));
         assert_eq!(at(end), Some(code::CERTIFICATE_ENDED));
         assert_eq!(at(1_780_000_000_000), Some(code::CERTIFICATE_EARLY));
+    }
+
+    #[test]
+    fn each_certificate_is_looked_at_on_its_own() {
+        let mut probe = Probe::sound();
+        let mut encrypt = probe.certificates[0].clone();
+        encrypt.kind = "encrypt";
+        encrypt.not_after_ms = probe.now.ms + limits::CERTIFICATE_WARNING_MS / 2;
+        probe.certificates.push(encrypt);
+        let issues = run(&probe);
+        assert_eq!(issues.len(), 1);
+        assert_eq!(issues[0].code, code::CERTIFICATE_ENDS);
+        assert!(issues[0].about.starts_with("encrypt: desk.example"), "{}", issues[0].about);
     }
 }

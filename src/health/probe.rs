@@ -12,7 +12,7 @@ pub struct Probe {
     pub folder: Option<Folder>,
     pub disk: Option<Disk>,
     pub store: Option<Store>,
-    pub certificate: Option<Certificate>,
+    pub certificates: Vec<Certificate>,
     pub listeners: Vec<Listener>,
     pub descriptors: Option<Descriptors>,
     pub memory: Option<Memory>,
@@ -51,6 +51,8 @@ pub struct Store {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
+    /// What it is for: `international`, `sign` or `encrypt`.
+    pub kind: &'static str,
     pub not_before_ms: u64,
     pub not_after_ms: u64,
     pub names: Vec<String>,
@@ -96,12 +98,13 @@ impl Probe {
                 journal_used_bytes: 1 << 20,
                 journal_size_bytes: 64 << 20,
             }),
-            certificate: Some(Certificate {
+            certificates: vec![Certificate {
+                kind: "international",
                 not_before_ms: 1_790_000_000_000,
                 not_after_ms: 1_810_000_000_000,
                 names: vec!["desk.example".to_owned()],
                 own: true,
-            }),
+            }],
             listeners: vec![Listener { address: "0.0.0.0:8443".to_owned(), answers: true }],
             descriptors: Some(Descriptors { used: 30, limit: 20_000 }),
             memory: Some(Memory { available_bytes: 512 << 20, total_bytes: 1 << 30 }),

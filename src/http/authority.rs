@@ -23,17 +23,28 @@ pub async fn page(State(app): State<App>, request: Request) -> Answer {
     let caller = Caller::of(app.settings(), &parts);
     let asked: Asked = body::query(&parts)?;
     let language = asked.lang.as_deref().map_or(caller.language, Language::from_tag);
-    if app.settings().authority_pem.is_none() {
+    let (international, national) =
+        (&app.settings().authority_pem, &app.settings().national_authority_pem);
+    if international.is_none() && national.is_none() {
         return Err(code::NO_AUTHORITY.into());
     }
     let say = |text: Text| text.get(language);
-    let mut page = format!(
-        "<h1>{}</h1><p>{}</p><p class=\"files\"><a href=\"/ca.crt\">posthouse-ca.crt</a>\
-         <a href=\"/ca.pem\">posthouse-ca.pem</a></p><p class=\"dim\">{}</p>",
-        say(TITLE),
-        say(INTRODUCTION),
-        say(FINGERPRINT),
-    );
+    let mut page = format!("<h1>{}</h1><p>{}</p>", say(TITLE), say(INTRODUCTION));
+    if international.is_some() {
+        page.push_str(
+            "<p class=\"files\"><a href=\"/ca.crt\">posthouse-ca.crt</a>\
+             <a href=\"/ca.pem\">posthouse-ca.pem</a></p>",
+        );
+    }
+    if national.is_some() {
+        let _ = write!(
+            page,
+            "<p>{}</p><p class=\"files\"><a href=\"/ca-sm.crt\">posthouse-ca-sm.crt</a>\
+             <a href=\"/ca-sm.pem\">posthouse-ca-sm.pem</a></p>",
+            say(NATIONAL),
+        );
+    }
+    let _ = write!(page, "<p class=\"dim\">{}</p>", say(FINGERPRINT));
     for system in SYSTEMS {
         let _ = write!(page, "<h2>{}</h2><ol>", pages::escape(system.name));
         for step in system.steps {
@@ -46,20 +57,29 @@ pub async fn page(State(app): State<App>, request: Request) -> Answer {
 }
 
 pub async fn file(State(app): State<App>) -> Answer {
-    let pem = app.settings().authority_pem.clone().ok_or(Refused::new(code::NO_AUTHORITY))?;
-    let headers = [
-        // Systems offer to install a certificate that has this type.
-        (header::CONTENT_TYPE, "application/x-x509-ca-cert"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"posthouse-ca.crt\""),
-    ];
-    Ok((headers, pem).into_response())
+    // Systems offer to install a certificate that has this type.
+    give(&app.settings().authority_pem, "application/x-x509-ca-cert", "posthouse-ca.crt")
 }
 
 pub async fn pem(State(app): State<App>) -> Answer {
-    let pem = app.settings().authority_pem.clone().ok_or(Refused::new(code::NO_AUTHORITY))?;
+    give(&app.settings().authority_pem, "application/x-pem-file", "posthouse-ca.pem")
+}
+
+pub async fn national_file(State(app): State<App>) -> Answer {
+    let pem = &app.settings().national_authority_pem;
+    give(pem, "application/x-x509-ca-cert", "posthouse-ca-sm.crt")
+}
+
+pub async fn national_pem(State(app): State<App>) -> Answer {
+    let pem = &app.settings().national_authority_pem;
+    give(pem, "application/x-pem-file", "posthouse-ca-sm.pem")
+}
+
+fn give(pem: &Option<String>, kind: &'static str, name: &str) -> Answer {
+    let pem = pem.clone().ok_or(Refused::new(code::NO_AUTHORITY))?;
     let headers = [
-        (header::CONTENT_TYPE, "application/x-pem-file"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"posthouse-ca.pem\""),
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
     Ok((headers, pem).into_response())
 }
@@ -82,6 +102,12 @@ const INTRODUCTION: Text = text(
     "本机自建了证书颁发机构，因为公共机构无法为内网名称签发证书。请在每台使用服务台的电脑和手机上\
      安装一次，浏览器的警告即会消失。其私钥只保存在本机：一旦失窃，他人可向这些设备冒充任何网站，\
      请妥善保管本机。",
+);
+const NATIONAL: Text = text(
+    "For browsers that know the national algorithms the box has a second authority, with SM2. \
+     Install it in such a browser's own list of national authorities; other systems cannot use it.",
+    "对于支持国密算法的浏览器，本机另有一个 SM2 证书颁发机构。请将其导入该浏览器自己的国密根证书列表；\
+     其他系统无法使用它。",
 );
 const FINGERPRINT: Text = text(
     "Compare the fingerprint with the one that “posthouse cert show” prints on the box before you \

@@ -30,7 +30,7 @@ impl Caller {
     #[must_use]
     pub fn of(settings: &Settings, parts: &Parts) -> Self {
         let nobody = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        let unknown = PeerInfo { addr: nobody, local: nobody, tls: false };
+        let unknown = PeerInfo { addr: nobody, local: nobody, family: None };
         let peer = parts.extensions.get::<PeerInfo>().copied().unwrap_or(unknown);
         let trusted = |address: IpAddr| {
             settings.trusted_proxies.iter().any(|network| network.contains(address))
@@ -44,7 +44,7 @@ impl Caller {
             peer,
             address: forwarded("x-forwarded-for")
                 .map_or(near, |chain| client(chain, near, trusted)),
-            secure: peer.tls || forwarded("x-forwarded-proto") == Some("https"),
+            secure: peer.tls() || forwarded("x-forwarded-proto") == Some("https"),
             host: forwarded("x-forwarded-host").unwrap_or(host).to_owned(),
             origin: text(&parts.headers, "origin").map(ToOwned::to_owned),
             language: language(&parts.headers),
@@ -119,6 +119,7 @@ mod tests {
     use axum::http::Request;
 
     use super::*;
+    use crate::base::Family;
 
     fn parts(peer: &str, headers: &[(&str, &str)]) -> Parts {
         let mut request = Request::builder().uri("/");
@@ -126,7 +127,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let addr = SocketAddr::new(peer.parse().unwrap(), 9);
-        let request = request.extension(PeerInfo { addr, local: addr, tls: false });
+        let request = request.extension(PeerInfo { addr, local: addr, family: None });
         request.body(()).unwrap().into_parts().0
     }
 
@@ -189,7 +190,11 @@ mod tests {
     fn a_plain_page_may_not_act_for_an_encrypted_one() {
         let mut parts = parts("192.0.2.1", &[("host", "d"), ("origin", "http://d")]);
         let addr = "192.0.2.1:9".parse().unwrap();
-        parts.extensions.insert(PeerInfo { addr, local: addr, tls: true });
+        parts.extensions.insert(PeerInfo {
+            addr,
+            local: addr,
+            family: Some(Family::International),
+        });
         let caller = Caller::of(&settings(), &parts);
         assert!(caller.own_page(&parts.headers).is_err());
     }

@@ -17,8 +17,8 @@ use prometheus_client::registry::{Registry, Unit};
 use super::App;
 use super::answer::{Answer, Refused};
 use super::caller::{Caller, text};
-use crate::base::code;
 use crate::base::counters::{BOUNDS_US, Counters, Latency};
+use crate::base::{Family, code};
 
 pub async fn show(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
@@ -110,6 +110,17 @@ fn sockets(out: &mut DescriptorEncoder<'_>, counters: &Counters) -> Result<(), E
     gauge(out, "handshakes", "TLS handshakes under way.", counters.handshakes.get())?;
     let failed = "TLS handshakes that failed.";
     counter(out, "handshakes_failed", failed, counters.handshakes_failed.get())?;
+    let help = "TLS handshakes that were finished, by family.";
+    let mut family = out.encode_descriptor("handshakes_done", help, None, MetricType::Counter)?;
+    let kinds = [
+        (Family::International, counters.handshakes_international.get()),
+        (Family::Rfc8998, counters.handshakes_rfc8998.get()),
+        (Family::Tlcp, counters.handshakes_tlcp.get()),
+    ];
+    for (kind, count) in kinds {
+        let labels = [("family", kind.name())];
+        ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+    }
     let help = "WebSocket connections that are open.";
     let mut family = out.encode_descriptor("connections", help, None, MetricType::Gauge)?;
     let kinds = [

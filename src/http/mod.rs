@@ -53,6 +53,8 @@ pub struct Settings {
     pub hsts: bool,
     /// The certificate of the box's own authority, when it has one.
     pub authority_pem: Option<String>,
+    /// The same of its SM2 authority.
+    pub national_authority_pem: Option<String>,
 }
 
 impl Default for Settings {
@@ -64,6 +66,7 @@ impl Default for Settings {
             endpoints: Vec::new(),
             hsts: false,
             authority_pem: None,
+            national_authority_pem: None,
         }
     }
 }

@@ -87,6 +87,10 @@ routes! {
     "get" "/ca.crt" Anybody [] => Nothing, File; "The box's authority, to install";
         get(authority::file);
     "get" "/ca.pem" Anybody [] => Nothing, File; "The box's authority, as PEM"; get(authority::pem);
+    "get" "/ca-sm.crt" Anybody [] => Nothing, File; "The box's SM2 authority, to install";
+        get(authority::national_file);
+    "get" "/ca-sm.pem" Anybody [] => Nothing, File; "The box's SM2 authority, as PEM";
+        get(authority::national_pem);
     "get" "/healthz" Anybody [] => Nothing, Text; "The process answers"; get(probes::healthz);
     "get" "/readyz" Anybody [] => Nothing, Json("Readiness"); "The desk can take something new";
         get(probes::readyz);
@@ -109,8 +113,12 @@ routes! {
         get(api::setup::show);
     "post" "/v1/setup" Anybody [] => Json("Setup"), Json("Claimed");
         "Claim the box with its one-time code"; post(api::setup::claim);
+    "get" "/v1/sign-in" Anybody [] => Nothing, Json("SignInWays");
+        "Whom the connection's certificate would sign in"; get(api::sign_in::ways);
     "post" "/v1/sign-in" Anybody [] => Json("SignIn"), Json("Me"); "Sign in";
         post(api::sign_in::enter);
+    "post" "/v1/sign-in/certificate" Anybody [] => Nothing, Json("Me");
+        "Sign in with the connection's certificate"; post(api::sign_in::by_certificate);
     "post" "/v1/sign-out" Anybody [] => Nothing, Nothing; "Sign out"; post(api::sign_in::leave);
     "get" "/v1/me" Agent [] => Nothing, Json("Me"); "Who is signed in"; get(api::me::show);
     "get" "/v1/agents" Agent [] => Nothing, Json("Agents"); "All agents"; get(api::agents::list);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use posthouse_crypto::certificate::{Field, Flaw};
 use posthouse_crypto::tls::TlsFault;
+use posthouse_crypto::x509::PairFlaw;
 
 use crate::base::code::{self, Code};
 
@@ -36,7 +37,22 @@ impl NetFault {
 pub fn code_of(flaw: &Flaw) -> Code {
     match (flaw, flaw.field()) {
         (Flaw::Expired { .. } | Flaw::NotYetValid { .. }, _) => code::CERTIFICATE_EXPIRED,
+        (Flaw::KeySealed | Flaw::Passphrase, _) => code::KEY_SEALED,
+        (Flaw::BadEnvelope { .. }, _) => code::BAD_ENVELOPE,
         (_, Field::Key) => code::BAD_CERTIFICATE_KEY,
         (_, Field::Certificate) => code::BAD_CERTIFICATE,
+    }
+}
+
+/// The code of what is wrong with double certificates.
+#[must_use]
+pub fn code_of_pair(flaw: &PairFlaw) -> Code {
+    match flaw {
+        PairFlaw::Half { flaw: Flaw::NotSm2 { .. } | Flaw::Usage { .. }, .. }
+        | PairFlaw::Swapped
+        | PairFlaw::KeysSwapped
+        | PairFlaw::Subject { .. }
+        | PairFlaw::Issuer { .. } => code::BAD_PAIR,
+        PairFlaw::Half { flaw, .. } => code_of(flaw),
     }
 }

@@ -8,8 +8,10 @@ mod body;
 mod door;
 #[cfg(feature = "test-peer")]
 pub mod echo;
+mod families;
 mod fault;
 mod gate;
+mod handshake;
 mod serve;
 mod server;
 mod stream;
@@ -17,7 +19,8 @@ pub mod ws;
 
 pub use body::{BodyFault, RequestBody};
 pub use door::Door;
-pub use fault::{NetFault, code_of};
+pub use families::{Families, Revoked};
+pub use fault::{NetFault, code_of, code_of_pair};
 pub use gate::{Ceiling, raise_descriptors};
 pub use server::{Options, Server};
 pub use stream::Stream;

@@ -1,4 +1,4 @@
-//! One accepted socket: first byte, TLS handshake, HTTP. All of it runs in a task of its own that
+//! One accepted socket: first bytes, TLS handshake, HTTP. All of it runs in a task of its own that
 //! ends with the connection or with its upgrade, so that a WebSocket inherits none of its memory.
 
 use std::convert::Infallible;
@@ -21,25 +21,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Sleep, sleep, timeout};
-use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 
 use super::answer;
 use super::body::{Activity, RequestBody, ResponseBody};
 use super::gate::Place;
+use super::handshake::{First, handshake, sniff};
 use super::server::House;
 use super::stream::{Link, Stream};
-use crate::base::{PeerInfo, limits};
+use crate::base::{ClientCertificate, PeerInfo, limits};
 
-/// First byte of every TLS record that begins a handshake (RFC 8446 section 5.1).
-const HANDSHAKE_RECORD: u8 = 0x16;
-/// A handshake keeps others from beginning for this long at most; then it only waits for its peer.
-const HANDSHAKE_PERMIT: Duration = Duration::from_secs(1);
 /// How often an HTTP connection is looked at for idleness.
 const IDLE_CHECK: Duration = Duration::from_secs(5);
-
-type Sealed = Box<TlsStream<TcpStream>>;
 
 /// What the service answers with.
 pub(super) type Answer<B> = Response<ResponseBody<Either<B, Full<Bytes>>>>;
@@ -52,7 +45,7 @@ pub(super) struct Visit {
     pub(super) secure_port: Option<u16>,
 }
 
-/// From the first byte to the end.
+/// From the first bytes to the end.
 pub(super) async fn converse<S, B>(house: Arc<House>, tcp: TcpStream, visit: Visit, service: S)
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
@@ -62,31 +55,28 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let _ = tcp.set_nodelay(true);
-    let mut first = [0];
     let mut drain = house.drain();
-    let spoke = tokio::select! {
-        peeked = timeout(millis(limits::REQUEST_HEAD_MS), tcp.peek(&mut first)) => peeked,
+    let first = tokio::select! {
+        first = timeout(millis(limits::REQUEST_HEAD_MS), sniff(&tcp)) => first,
         _ = drain.wait_for(|drain| *drain) => return,
     };
-    if !matches!(spoke, Ok(Ok(1))) {
-        return;
-    }
+    let Ok(Ok(first)) = first else { return };
     let Visit { mut peer, place, secure_port } = visit;
     let full = place.spare;
-    let (link, http2) = match &house.tls {
-        Some(config) if first[0] == HANDSHAKE_RECORD => {
-            let Some(tls) = handshake(&house, Arc::clone(config), tcp).await else { return };
-            peer.tls = true;
-            let protocol = tls.get_ref().1.alpn_protocol();
-            if protocol == Some(posthouse_crypto::tls::ACME_ALPN) {
+    let mut shown = None;
+    let (link, http2) = match (&house.tls, first) {
+        (Some(_), First::Tls | First::Tlcp) => {
+            let Some(sealed) = handshake(&house, tcp, first).await else { return };
+            if sealed.protocol.as_deref() == Some(posthouse_crypto::tls::ACME_ALPN) {
                 return;
             }
-            let http2 = protocol == Some(b"h2");
-            (Link::Tls(tls), http2)
+            peer.family = Some(sealed.family);
+            shown = sealed.certificate;
+            (sealed.link, sealed.protocol.as_deref() == Some(b"h2"))
         }
-        Some(_) | None => (Link::Plain(tcp), false),
+        (Some(_) | None, _) => (Link::Plain(tcp), false),
     };
-    let redirected = house.tls.is_some() && !peer.tls && !house.gate.trusts(peer.addr.ip());
+    let redirected = house.tls.is_some() && !peer.tls() && !house.gate.trusts(peer.addr.ip());
     let instead = match (full, redirected) {
         (true, _) => Some(Instead::Full),
         (false, true) => Some(Instead::Redirect(secure_port)),
@@ -95,7 +85,8 @@ where
     let activity = Activity::new();
     let stream = HttpStream { stream: Stream::new(link, place), stalled: None };
     let io = TokioIo::new(stream);
-    let answering = Answering { service, peer, instead, activity: Arc::clone(&activity) };
+    let activity_of = Arc::clone(&activity);
+    let answering = Answering { service, peer, shown, instead, activity: activity_of };
     if http2 {
         let connection = http2_builder().serve_connection(io, answering);
         attend(pin!(connection), |c| c.graceful_shutdown(), &activity, house.drain()).await;
@@ -128,41 +119,6 @@ fn http2_builder() -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(millis(limits::REQUEST_HEAD_MS * 2))
         .keep_alive_timeout(millis(limits::REQUEST_HEAD_MS));
     builder
-}
-
-/// A TLS handshake within its deadline. The hello is read without a permit, so that peers who stop
-/// in the middle of one keep nobody waiting; the costly part needs a permit.
-async fn handshake(
-    house: &House,
-    config: Arc<rustls::ServerConfig>,
-    tcp: TcpStream,
-) -> Option<Sealed> {
-    house.counters.handshakes.up();
-    let shake = async {
-        let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), tcp).await?;
-        let permit = house.handshakes.acquire().await.map_err(io::Error::other)?;
-        let mut accept = pin!(hello.into_stream(config));
-        let soon = timeout(HANDSHAKE_PERMIT, accept.as_mut()).await;
-        drop(permit);
-        match soon {
-            Ok(done) => done,
-            Err(_) => accept.await,
-        }
-    };
-    let shaken = timeout(millis(limits::HANDSHAKE_MS), Box::pin(shake)).await;
-    house.counters.handshakes.down();
-    match shaken {
-        Ok(Ok(tls)) => Some(Box::new(tls)),
-        Ok(Err(fault)) => {
-            house.counters.handshakes_failed.one();
-            tracing::debug!(%fault, "TLS handshake failed");
-            None
-        }
-        Err(_) => {
-            house.counters.handshakes_failed.one();
-            None
-        }
-    }
 }
 
 /// Drives an HTTP connection until it ends, is idle for too long, or the house closes.
@@ -214,6 +170,7 @@ enum Instead {
 struct Answering<S> {
     service: S,
     peer: PeerInfo,
+    shown: Option<ClientCertificate>,
     instead: Option<Instead>,
     activity: Arc<Activity>,
 }
@@ -243,6 +200,9 @@ where
         }
         let mut request = request.map(RequestBody::new);
         request.extensions_mut().insert(self.peer);
+        if let Some(shown) = &self.shown {
+            request.extensions_mut().insert(shown.clone());
+        }
         let answer = self.service.clone().call(request);
         Box::pin(async move {
             let answer = answer.await?;
@@ -326,9 +286,9 @@ impl AsyncWrite for HttpStream {
 
 /// A peer as the listener sees it, before anything is known of TLS.
 pub(super) fn peer_info(tcp: &TcpStream, addr: SocketAddr) -> io::Result<PeerInfo> {
-    Ok(PeerInfo { addr, local: tcp.local_addr()?, tls: false })
+    Ok(PeerInfo { addr, local: tcp.local_addr()?, family: None })
 }
 
-fn millis(ms: u64) -> Duration {
+pub(super) fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }

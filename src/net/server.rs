@@ -16,7 +16,7 @@ use tower_service::Service;
 use super::body::RequestBody;
 use super::gate::{Ceiling, Gate};
 use super::serve::{Visit, converse, peer_info};
-use super::{Door, NetFault};
+use super::{Door, Families, NetFault};
 use crate::base::chance::Seeded;
 use crate::base::{Backoff, Clock, Counters, Rate, limits};
 use crate::config::Network;
@@ -24,7 +24,7 @@ use crate::config::Network;
 /// How the sockets are run.
 pub struct Options {
     /// `None`: no TLS at all, plain HTTP for everybody. Only for tests and tools.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub tls: Option<Families>,
     pub ceiling: Ceiling,
     /// Reverse proxies: served plain HTTP, and not paced.
     pub trusted_proxies: Vec<Network>,
@@ -36,14 +36,14 @@ impl Options {
     /// The product's own: ceiling of this machine, pace of `limits`.
     #[must_use]
     pub fn usual(
-        tls: Arc<rustls::ServerConfig>,
+        tls: impl Into<Families>,
         trusted_proxies: Vec<Network>,
         connections_max: Option<u32>,
     ) -> Self {
         let rate =
             Rate { per_second: limits::CONNECTS_PER_SECOND, burst: limits::CONNECTS_AT_ONCE };
         let ceiling = Ceiling::of_machine(connections_max);
-        Self { tls: Some(tls), ceiling, trusted_proxies, rate: Some(rate) }
+        Self { tls: Some(tls.into()), ceiling, trusted_proxies, rate: Some(rate) }
     }
 }
 
@@ -58,11 +58,11 @@ pub struct Server {
 
 /// What all connections share.
 pub(super) struct House {
-    pub(super) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(super) tls: Option<Families>,
     pub(super) gate: Gate,
     pub(super) handshakes: Semaphore,
     pub(super) counters: Arc<Counters>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     draining: watch::Receiver<bool>,
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use posthouse_crypto::tlcp::tokio::TlcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -20,6 +21,7 @@ pub struct Stream {
 pub(super) enum Link {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    Tlcp(Box<TlcpStream<TcpStream>>),
 }
 
 impl Stream {
@@ -37,6 +39,7 @@ impl AsyncRead for Stream {
         match &mut self.link {
             Link::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Link::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+            Link::Tlcp(tls) => Pin::new(tls).poll_read(cx, buf),
         }
     }
 }
@@ -50,6 +53,7 @@ impl AsyncWrite for Stream {
         match &mut self.link {
             Link::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             Link::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+            Link::Tlcp(tls) => Pin::new(tls).poll_write(cx, bytes),
         }
     }
 
@@ -61,6 +65,7 @@ impl AsyncWrite for Stream {
         match &mut self.link {
             Link::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
             Link::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+            Link::Tlcp(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
         }
     }
 
@@ -72,6 +77,7 @@ impl AsyncWrite for Stream {
         match &mut self.link {
             Link::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Link::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            Link::Tlcp(tls) => Pin::new(tls).poll_flush(cx),
         }
     }
 
@@ -79,6 +85,7 @@ impl AsyncWrite for Stream {
         match &mut self.link {
             Link::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Link::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            Link::Tlcp(tls) => Pin::new(tls).poll_shutdown(cx),
         }
     }
 }

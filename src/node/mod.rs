@@ -9,6 +9,7 @@ pub mod logs;
 pub mod notify;
 mod offline;
 pub mod operator;
+mod presence;
 pub mod probe;
 mod serve;
 pub mod upkeep;

@@ -50,12 +50,11 @@ async fn answer(
     row: &mut dyn FnMut(Value) -> io::Result<()>,
 ) -> Result<Called, OperateFault> {
     let certificates = identity::certificates(config, house.clock.wall())?;
-    let own = certificates.authority_pem.is_some();
     let (reload, _) = mpsc::channel(1);
     let operator = Operator {
         desk: house.desk.clone(),
         urls: banner::urls(config, config.listen),
-        authority: own.then(|| identity::authority_path(&config.data)),
+        authority: certificates.authorities.path(&config.data),
         probe: Arc::new(Probe::default),
         data: config.data.clone(),
         walks: Arc::new(Semaphore::new(1)),
@@ -90,7 +89,6 @@ async fn answer(
 #[must_use]
 pub fn probe_offline(config: &Config) -> Probe {
     let now = super::clock::SystemClock::default().wall();
-    let facts = identity::present(config).ok().flatten();
-    let certificate = facts.as_ref().map(|(facts, own)| (facts, *own));
-    probe::gather(config, now, certificate, None)
+    let certificates = identity::present(config).unwrap_or_default();
+    probe::gather(config, now, &certificates, None)
 }

@@ -3,10 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use posthouse_crypto::certificate::Facts;
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::{Resource, getrlimit};
 
+use super::identity::Shown;
 use crate::base::Wall;
 use crate::config::Config;
 use crate::health::{Certificate, Descriptors, Disk, Folder, Memory, Probe, Store};
@@ -19,15 +19,9 @@ pub struct Live {
     pub store: Option<Store>,
 }
 
-/// Reads everything that can be read; what cannot is left out. `own` tells that the certificate is
-/// of the site's own authority.
+/// Reads everything that can be read; what cannot is left out.
 #[must_use]
-pub fn gather(
-    config: &Config,
-    now: Wall,
-    certificate: Option<(&Facts, bool)>,
-    live: Option<Live>,
-) -> Probe {
+pub fn gather(config: &Config, now: Wall, certificates: &[Shown], live: Option<Live>) -> Probe {
     // A command speaks of the machine, the running process of itself.
     let descriptors = live.is_some().then(descriptors).flatten();
     let running = live.is_some();
@@ -38,17 +32,22 @@ pub fn gather(
         folder: folder(&config.data),
         disk: disk(&config.data),
         store: live.store,
-        certificate: certificate.map(|(facts, own)| Certificate {
-            not_before_ms: facts.not_before_s.saturating_mul(1000),
-            not_after_ms: facts.not_after_s.saturating_mul(1000),
-            names: facts.names.clone(),
-            own,
-        }),
+        certificates: certificates.iter().map(certificate).collect(),
         listeners: Vec::new(),
         descriptors,
         memory: memory(),
         claimed: running.then_some(live.claimed),
         plugins: config.plugins.len(),
+    }
+}
+
+fn certificate(shown: &Shown) -> Certificate {
+    Certificate {
+        kind: shown.kind.name(),
+        not_before_ms: shown.facts.not_before_s.saturating_mul(1000),
+        not_after_ms: shown.facts.not_after_s.saturating_mul(1000),
+        names: shown.facts.names.clone(),
+        own: shown.own,
     }
 }
 
@@ -95,11 +94,11 @@ mod tests {
     fn this_machine_has_a_disk_memory_and_descriptors() {
         let config = Config { data: std::env::temp_dir(), ..Config::default() };
         let now = Wall { ms: 1_800_000_000_000, trusted: true };
-        let probe = gather(&config, now, None, Some(Live::default()));
+        let probe = gather(&config, now, &[], Some(Live::default()));
         assert!(probe.disk.unwrap().total_bytes > 0);
         assert!(probe.memory.unwrap().total_bytes > 0);
         assert!(probe.descriptors.unwrap().used > 2);
         assert_eq!(probe.folder.unwrap().mode & 0o777, 0o777);
-        assert_eq!(gather(&config, now, None, None).claimed, None);
+        assert_eq!(gather(&config, now, &[], None).claimed, None);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use posthouse_crypto::tls::{Presented, TlsOptions, server_config};
+use posthouse_crypto::tls::Presented;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -13,6 +13,7 @@ use super::identity::{self, Certificates};
 use super::logs::Logs;
 use super::notify::{Notifier, Pulse};
 use super::operator::{Operator, Reloaded};
+use super::presence::Presence;
 use super::probe::{self, Live};
 use super::{Fault, House, Start, banner, build, control};
 use crate::base::limits::{DRAIN_PATIENCE_MS, JOURNAL_SEGMENTS, RESTART_MS};
@@ -21,7 +22,7 @@ use crate::config::{self, Config};
 use crate::health;
 use crate::http;
 use crate::net::acme::Acme;
-use crate::net::{self, Door, NetFault, Server};
+use crate::net::{self, Door, Server};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -33,10 +34,9 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let claim_code = banner::claim_code();
     let house = build(&config, claim_code.clone()).await?;
     let certificates = identity::certificates(&config, house.clock.wall())?;
-    let presented = Presented::new(&certificates.identity);
-    let acme = identity::acme(&config);
-    let tls_options = TlsOptions { acme: acme.is_some(), ..TlsOptions::default() };
-    let tls = server_config(Arc::clone(&presented), &tls_options).map_err(NetFault::Tls)?;
+    let presence = Presence::new(&config, &certificates)?;
+    let tls = presence.families(&config)?;
+    let acme = identity::acme(&config).zip(presence.international.clone());
 
     let doors = Door::open(config.listen, config.plain_listen)?;
     Door::keep(&doors);
@@ -65,10 +65,10 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let (asks, asked) = mpsc::channel(1);
     let operator = operator(&config, &house, &certificates, urls, bound, asks);
     let control = control::path(&config.data);
-    let reloading = || reload(&inputs, &mut config, &logs, &presented, &house);
+    let reloading = || reload(&inputs, &mut config, &logs, &presence, &house);
     tokio::select! {
         () = notifier.watch(pulse(&house, bound)) => {}
-        () = keep_certificate(acme, &presented, &house) => {}
+        () = keep_certificate(acme, &house) => {}
         () = attend(&control, operator) => {}
         () = signals.wait(asked, reloading) => {}
     }
@@ -83,9 +83,9 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
 }
 
 /// Gets and renews a certificate when a configuration line names an authority; else does nothing.
-async fn keep_certificate(acme: Option<Acme>, presented: &Arc<Presented>, house: &House) {
-    if let Some(acme) = acme {
-        acme.keep_valid(Arc::clone(presented), Arc::clone(&house.clock)).await;
+async fn keep_certificate(acme: Option<(Acme, Arc<Presented>)>, house: &House) {
+    if let Some((acme, presented)) = acme {
+        acme.keep_valid(presented, Arc::clone(&house.clock)).await;
     }
     std::future::pending::<()>().await;
 }
@@ -139,7 +139,7 @@ fn reload(
     inputs: &config::Inputs,
     in_force: &mut Config,
     logs: &Logs,
-    presented: &Presented,
+    presence: &Presence,
     house: &House,
 ) -> Reloaded {
     let reloaded = config::reload(inputs, in_force).inspect_err(|problems| {
@@ -153,9 +153,9 @@ fn reload(
     }
     let config = reloaded.loaded.config;
     logs.set_level(&config.log);
-    match identity::certificates(&config, house.clock.wall()) {
-        Ok(certificates) => presented.replace(&certificates.identity),
-        Err(fault) => tracing::error!(code = fault.code.0, %fault, "certificate kept"),
+    let fresh = identity::certificates(&config, house.clock.wall());
+    if let Err(fault) = fresh.and_then(|certificates| presence.replace(&config, &certificates)) {
+        tracing::error!(code = fault.code.0, %fault, "certificate kept");
     }
     *in_force = config;
     Ok(reloaded.changes)
@@ -170,10 +170,9 @@ fn operator(
     bound: SocketAddr,
     reload: mpsc::Sender<oneshot::Sender<Reloaded>>,
 ) -> Operator {
-    let own = certificates.authority_pem.is_some();
     let (desk, clock, config) = (house.desk.clone(), Arc::clone(&house.clock), config.clone());
     let ring_bytes = config.store.journal_segment_bytes() * u64::from(JOURNAL_SEGMENTS);
-    let authority = own.then(|| identity::authority_path(&config.data));
+    let authority = certificates.authorities.path(&config.data);
     let data = config.data.clone();
     let probe = move || {
         let stats = desk.stats();
@@ -184,9 +183,8 @@ fn operator(
         };
         let up_ms = clock.tick().0;
         let live = Live { up_ms, claimed: desk.claimed(), store: Some(store) };
-        let present = identity::present(&config).ok().flatten();
-        let certificate = present.as_ref().map(|(facts, own)| (facts, *own));
-        probe::gather(&config, clock.wall(), certificate, Some(live))
+        let present = identity::present(&config).unwrap_or_default();
+        probe::gather(&config, clock.wall(), &present, Some(live))
     };
     let listeners = vec![bound];
     Operator {
@@ -214,8 +212,10 @@ fn settings(config: &Config, certificates: &Certificates) -> Result<http::Settin
         metrics_token,
         attachment_bytes: config.limits.attachment_bytes(),
         endpoints: config.endpoints.clone(),
-        hsts: certificates.authority_pem.is_none(),
-        authority_pem: certificates.authority_pem.clone(),
+        hsts: certificates.authorities.international.is_none()
+            && certificates.authorities.national.is_none(),
+        authority_pem: certificates.authorities.international.clone(),
+        national_authority_pem: certificates.authorities.national.clone(),
     })
 }
 

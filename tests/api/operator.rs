@@ -5,14 +5,15 @@ use std::process::{Command, Stdio};
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use posthouse::base::{PeerInfo, Private};
+use posthouse::base::{Family, PeerInfo, Private};
 use posthouse::http::Settings;
 
 use crate::bench::Bench;
 
 fn from(address: &str, path: &str) -> axum::http::request::Builder {
     let addr = format!("{address}:9").parse().unwrap();
-    Request::builder().uri(path).extension(PeerInfo { addr, local: addr, tls: true })
+    let family = Some(Family::International);
+    Request::builder().uri(path).extension(PeerInfo { addr, local: addr, family })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,6 +67,18 @@ impl Certified {
         self.chain.first().map_or(&[], |leaf| leaf.as_ref())
     }
 
+    /// The authorities between the leaf and a root, DER: what a peer that knows the root needs.
+    pub fn between(&self) -> impl Iterator<Item = &[u8]> {
+        let is_root = |der: &CertificateDer<'_>| {
+            Certificate::from_der(der).is_ok_and(|certificate| {
+                let body = certificate.tbs_certificate();
+                body.subject() == body.issuer()
+            })
+        };
+        let above = self.chain.iter().skip(1);
+        above.filter(move |der| !is_root(der)).map(|der| der.as_ref())
+    }
+
     #[must_use]
     pub fn key(&self) -> &SecretKey {
         &self.key

@@ -1,6 +1,8 @@
-//! SM2 private keys as files: PKCS#8 (RFC 5958), plain or sealed by a passphrase in PBES2 (RFC 8018)
-//! with PBKDF2-HMAC-SM3 and SM4-CBC, and the older SEC 1 form (RFC 5915).
+//! SM2 private keys as files: PKCS#8 (RFC 5958), plain or sealed by a passphrase in PBES2
+//! (RFC 8018) with PBKDF2-HMAC-SM3 and SM4-CBC, and the older SEC 1 form (RFC 5915).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_cert::der::asn1::{Any, BitString, ObjectIdentifier, OctetString, SetOfVec};
 use x509_cert::der::{Decode, Encode, Sequence};
@@ -14,6 +16,8 @@ use crate::modes::Cbc;
 use crate::sm2::SecretKey;
 use crate::token::fill_random;
 
+/// Characters of a line (RFC 7468 section 2).
+const PEM_COLUMNS: usize = 64;
 const PLAIN: &str = "PRIVATE KEY";
 const SEALED: &str = "ENCRYPTED PRIVATE KEY";
 /// What OpenSSL 3 and Tongsuo call the older form, before that everybody's name.
@@ -104,7 +108,7 @@ pub(crate) fn key_from_der(der: &PrivateKeyDer<'_>) -> Result<SecretKey, Flaw> {
 /// # Errors
 /// [`Flaw::NotMade`]: the encoder refused.
 pub fn key_pem(key: &SecretKey) -> Result<Zeroizing<String>, Flaw> {
-    Ok(Zeroizing::new(pem_of(PLAIN, &to_pkcs8(key)?)?))
+    Ok(Zeroizing::new(pem_of(PLAIN, &to_pkcs8(key)?)))
 }
 
 /// The key as PKCS#8 in PEM, sealed by a passphrase.
@@ -136,17 +140,23 @@ pub fn key_pem_sealed(key: &SecretKey, passphrase: &[u8]) -> Result<Zeroizing<St
     Cbc::new(&wrap).encrypt(&iv, &mut blocks);
     let sealed = OctetString::new(&blocks[..]).map_err(not_made)?;
     let info = EncryptedPrivateKeyInfo { algorithm: algorithm(oid::PBES2, &parameters)?, sealed };
-    Ok(Zeroizing::new(pem_of(SEALED, &info.to_der().map_err(not_made)?)?))
+    Ok(Zeroizing::new(pem_of(SEALED, &info.to_der().map_err(not_made)?)))
 }
 
 pub(super) fn certificate_pem(der: &CertificateDer<'_>) -> String {
-    // Fails only for a label that PEM cannot hold.
-    pem_of("CERTIFICATE", der).unwrap_or_default()
+    pem_of("CERTIFICATE", der)
 }
 
-pub(super) fn pem_of(label: &str, der: &[u8]) -> Result<String, Flaw> {
-    use x509_cert::der::pem::{LineEnding, encode_string};
-    encode_string(label, LineEnding::LF, der).map_err(not_made)
+/// A section of a PEM file (RFC 7468).
+pub(super) fn pem_of(label: &str, der: &[u8]) -> String {
+    let text = Zeroizing::new(STANDARD.encode(der));
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for line in text.as_bytes().chunks(PEM_COLUMNS) {
+        pem.extend(line.iter().map(|byte| char::from(*byte)));
+        pem.push('\n');
+    }
+    pem.push_str(&format!("-----END {label}-----\n"));
+    pem
 }
 
 /// Label and content of each section of a PEM file. Sections that are no base64 are left out;
@@ -161,17 +171,8 @@ pub(super) fn sections(pem: &str) -> impl Iterator<Item = (String, Zeroizing<Vec
 
 /// Base64 with any white space in it.
 pub(super) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let mut canonical = Zeroizing::new(String::with_capacity(text.len() + 64));
-    canonical.push_str("-----BEGIN X-----");
-    for (n, c) in text.chars().filter(|c| !c.is_whitespace()).enumerate() {
-        if n % 64 == 0 {
-            canonical.push('\n');
-        }
-        canonical.push(c);
-    }
-    canonical.push_str("\n-----END X-----\n");
-    let (_, der) = x509_cert::der::pem::decode_vec(canonical.as_bytes()).ok()?;
-    Some(Zeroizing::new(der))
+    let solid: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    STANDARD.decode(&*Zeroizing::new(solid)).ok().map(Zeroizing::new)
 }
 
 fn from_pkcs8(der: &[u8]) -> Result<SecretKey, Flaw> {

@@ -1,11 +1,15 @@
 //! The double certificates of TLCP (GB/T 38636 section 6.4.4): one signs, the other encrypts.
 
 use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 use super::certified::Certified;
 use super::key::read_key;
 use crate::certificate::{DAY_S, Flaw};
 use crate::sm2::SecretKey;
+use crate::tlcp::{BadIdentity, Identity};
 
 /// A signing and an encryption certificate of the same holder.
 #[derive(Clone, Debug)]
@@ -89,6 +93,29 @@ impl Pair {
         Ok(pair)
     }
 
+    /// Both keys and chains in one text, for one file that is written at once.
+    ///
+    /// # Errors
+    /// [`Flaw::NotMade`]: the encoder refused.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, Flaw> {
+        let mut text = Zeroizing::new(String::new());
+        for half in [&self.sign, &self.encrypt] {
+            text.push_str(&half.key_pem()?);
+            text.push_str(&half.chain_pem());
+        }
+        Ok(text)
+    }
+
+    /// Reads what [`Pair::to_pem`] wrote.
+    ///
+    /// # Errors
+    /// The first flaw found.
+    pub fn from_pem(text: &str) -> Result<Self, PairFlaw> {
+        let second = text.rfind("-----BEGIN PRIVATE KEY-----").unwrap_or_default();
+        let (sign, encrypt) = text.split_at(second);
+        Self::read((sign, sign), (encrypt, encrypt))
+    }
+
     /// Whether the two belong together and each may be used as what it is: subject, issuer, key
     /// usage.
     ///
@@ -113,6 +140,16 @@ impl Pair {
             return Err(PairFlaw::Issuer { sign, encrypt });
         }
         Ok(())
+    }
+
+    /// What TLCP presents of it.
+    ///
+    /// # Errors
+    /// The chain is longer than peers read.
+    pub fn identity(&self) -> Result<Arc<Identity>, BadIdentity> {
+        let half = |half: &Certified| (half.leaf().to_vec(), half.key().clone());
+        let between = self.sign.between().map(<[u8]>::to_vec);
+        Identity::new(half(&self.sign), half(&self.encrypt), between).map(Arc::new)
     }
 
     /// Whether both are valid at `now_s`, in seconds since 1970.

@@ -62,7 +62,7 @@ impl Request {
             attributes,
         };
         let signed = encode::sign(&body.to_der().map_err(not_made)?, key)?;
-        pem_of("CERTIFICATE REQUEST", &signed)
+        Ok(pem_of("CERTIFICATE REQUEST", &signed))
     }
 
     /// Reads a request in PEM and checks its signature.

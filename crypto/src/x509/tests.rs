@@ -74,6 +74,9 @@ fn a_pair_survives_its_files_and_an_authority_too() {
     let again = read(&files(&pair.sign), &files(&pair.encrypt)).unwrap();
     assert_eq!(again.sign.chain(), pair.sign.chain());
     assert_eq!(again.encrypt.key().public(), pair.encrypt.key().public());
+    let again = Pair::from_pem(&pair.to_pem().unwrap()).unwrap();
+    assert_eq!(again.encrypt.chain(), pair.encrypt.chain());
+    assert!(Pair::from_pem("").is_err() && Pair::from_pem(&sign_of(&pair)).is_err());
     let pem = authority.key_pem().unwrap();
     let heir = Authority::read(&authority.certificate_pem(), &pem).unwrap();
     assert_eq!(heir.name(), authority.name());
@@ -82,6 +85,10 @@ fn a_pair_survives_its_files_and_an_authority_too() {
     let mixed = Authority::read(&stranger.certificate_pem(), &pem);
     assert_eq!(mixed.err(), Some(Flaw::KeyMismatch));
     assert!(authority.issue(&names(), u64::MAX).is_ok(), "nor does a wild clock break it");
+}
+
+fn sign_of(pair: &Pair) -> String {
+    format!("{}{}", pair.sign.key_pem().unwrap().as_str(), pair.sign.chain_pem())
 }
 
 #[test]
@@ -124,7 +131,7 @@ fn a_chain_needs_sm2_and_the_signature_of_its_authority() {
     let (authority, pair) = issued();
     let sign = files(&pair.sign);
     let twin = Authority::create(authority.name()).unwrap();
-    let leaf = pem_of("CERTIFICATE", pair.sign.leaf()).unwrap();
+    let leaf = pem_of("CERTIFICATE", pair.sign.leaf());
     let forged = (format!("{leaf}{}", twin.certificate_pem()), sign.1);
     let flaw = read(&forged, &files(&pair.encrypt)).unwrap_err();
     assert_eq!(flaw, sign_flaw(Flaw::ChainSignature { place: 1 }));
@@ -158,7 +165,7 @@ fn a_request_asks_for_names_and_proves_its_key() {
     let (_, mut der) = sections(&pem).next().unwrap();
     let at = der.windows(10).position(|part| part == b"desk.local").unwrap();
     der[at] = b'D';
-    let forged = Request::read(&pem_of("CERTIFICATE REQUEST", &der).unwrap()).unwrap_err();
+    let forged = Request::read(&pem_of("CERTIFICATE REQUEST", &der)).unwrap_err();
     assert_eq!(forged, Flaw::BadRequest { why: "it is not signed by its own key".to_owned() });
     assert_eq!(Request::create(&key, &[], Purpose::Sign).unwrap_err(), Flaw::NoNames);
 }
@@ -194,7 +201,7 @@ fn a_key_survives_its_file_sealed_or_not() {
 fn an_envelope_opens_with_the_signing_key_it_was_sealed_for() {
     let (signing, key) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
     let der = seal_envelope(&key, signing.public()).unwrap();
-    let pem = pem_of("ENVELOPED KEY", &der).unwrap();
+    let pem = pem_of("ENVELOPED KEY", &der);
     let bare: String = pem.lines().filter(|line| !line.starts_with("---")).collect();
     for file in [&der[..], pem.as_bytes(), bare.as_bytes()] {
         assert_eq!(open_envelope(file, &signing).unwrap().to_bytes(), key.to_bytes());
@@ -229,17 +236,17 @@ fn damage_anywhere_in_a_file_is_an_error_or_harmless() {
         for at in 0..plain.len() {
             let mut torn = plain.to_vec();
             torn[at] ^= flip;
-            let _ = read_key(&pem_of("PRIVATE KEY", &torn).unwrap(), None);
+            let _ = read_key(&pem_of("PRIVATE KEY", &torn), None);
         }
         for at in (0..sealed.len()).filter(|at| !(40..50).contains(at)) {
             let mut torn = sealed.to_vec();
             torn[at] ^= flip;
-            let _ = read_key(&pem_of("ENCRYPTED PRIVATE KEY", &torn).unwrap(), Some(b"x"));
+            let _ = read_key(&pem_of("ENCRYPTED PRIVATE KEY", &torn), Some(b"x"));
         }
         for at in 0..request.len() {
             let mut torn = request.to_vec();
             torn[at] ^= flip;
-            assert!(Request::read(&pem_of("CERTIFICATE REQUEST", &torn).unwrap()).is_err());
+            assert!(Request::read(&pem_of("CERTIFICATE REQUEST", &torn)).is_err());
         }
         for at in 0..envelope.len() {
             let mut torn = envelope.to_vec();

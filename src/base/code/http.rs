@@ -162,4 +162,14 @@ crate::base::code::codes! {
         why: "Its number was never given out.", "该编号从未分配。";
         remedy: "Reload the page and choose again.", "请刷新页面后重新选择。";
     }
+    2040 NO_AGENT_CERTIFICATE Refusal {
+        what: "The connection showed no certificate of an agent.", "连接未出示坐席证书。";
+        why: "Only a certificate that an authority of this site issued to an agent's sign-in name \
+              signs somebody in.",
+            "只有本站 CA 签发给某个坐席登录名的证书才能用于登录。";
+        remedy: "Install one from `posthouse cert issue`, set `tls.client_certificates` and \
+                 connect anew; or sign in with a password.",
+            "请安装 posthouse cert issue 签发的证书，设置 tls.client_certificates 后重新连接；\
+             或使用密码登录。";
+    }
 }

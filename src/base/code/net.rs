@@ -29,6 +29,15 @@ crate::base::code::codes! {
         remedy: "Raise LimitNOFILE in the unit, or `ulimit -n`.",
             "请提高服务单元的 LimitNOFILE，或 `ulimit -n`。";
     }
+    5005 FAMILY_REFUSED Refusal {
+        what: "A client offered no TLS family that this listener speaks.",
+            "客户端未提供本监听端口允许的 TLS 协议族。";
+        why: "`tls.families` and `crypto.profile` say which are spoken: international TLS, TLS 1.3 \
+              with SM2 (RFC 8998), TLCP.",
+            "允许的协议族由 `tls.families` 和 `crypto.profile` 决定：国际 TLS、国密 TLS 1.3（RFC 8998）、TLCP。";
+        remedy: "Use a client of that family, or allow the client's in `tls.families`.",
+            "请使用支持该协议族的客户端，或在 `tls.families` 中放行。";
+    }
     5101 BAD_CERTIFICATE Fault {
         what: "The certificate file cannot be used.", "证书文件无法使用。";
         why: "Browsers would refuse every connection.", "浏览器将拒绝所有连接。";
@@ -57,6 +66,29 @@ crate::base::code::codes! {
         what: "TLS could not be set up.", "无法建立 TLS 配置。";
         why: "The system gave no randomness for the ticket keys.", "系统未提供会话票据密钥所需的随机数。";
         remedy: "Check that /dev/urandom can be read.", "请检查 /dev/urandom 是否可读。";
+    }
+    5106 BAD_PAIR Fault {
+        what: "The signing and the encryption certificate cannot be used together.",
+            "签名证书与加密证书无法配对使用。";
+        why: "TLCP needs two SM2 certificates of one subject and one issuer: one with \
+              digitalSignature, the other with keyEncipherment, dataEncipherment or keyAgreement.",
+            "TLCP 需要同一主体、同一签发者的两张 SM2 证书：一张用于 digitalSignature，另一张用于 \
+             keyEncipherment、dataEncipherment 或 keyAgreement。";
+        remedy: "Correct the field that is named, or ask the issuer for both certificates again.",
+            "请更正指出的字段，或请签发机构重新签发两张证书。";
+    }
+    5107 KEY_SEALED Fault {
+        what: "The private key is sealed by a passphrase.", "私钥受口令保护。";
+        why: "It can be used only after it is opened.", "打开后才能使用。";
+        remedy: "Write the passphrase into a file and name it with --passphrase-file.",
+            "请将口令写入文件，并用 --passphrase-file 指定。";
+    }
+    5108 BAD_ENVELOPE Fault {
+        what: "The envelope of the encryption key cannot be opened.", "无法打开加密密钥的数字信封。";
+        why: "The authority sealed it for the signing key of the same request.",
+            "签发机构用同一申请的签名公钥封装了它。";
+        remedy: "Give the envelope that came with these certificates, and their signing key.",
+            "请提供随证书下发的信封，以及对应的签名私钥。";
     }
     5110 ACME_FAILED Fault {
         what: "The certificate authority did not issue a certificate.", "证书颁发机构未签发证书。";

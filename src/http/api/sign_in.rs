@@ -1,12 +1,13 @@
-//! `/v1/sign-in`, `/v1/sign-out`.
+//! `/v1/sign-in`, `/v1/sign-in/certificate`, `/v1/sign-out`.
 
 use axum::extract::{Request, State};
 use axum::http::header;
+use axum::http::request::Parts;
 use serde::Deserialize;
 
 use super::me;
-use crate::base::{AgentId, Private, code};
-use crate::http::answer::{Answer, Refused, done};
+use crate::base::{AgentId, ClientCertificate, Private, code};
+use crate::http::answer::{Answer, Refused, done, json};
 use crate::http::caller::Caller;
 use crate::http::lockout::Against;
 use crate::http::{App, body, identity};
@@ -32,6 +33,44 @@ pub async fn enter(State(app): State<App>, request: Request) -> Answer {
     let cookie = identity::set_cookie(&caller, &signed_in);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
+}
+
+/// Whom the connection's certificate would sign in.
+pub async fn ways(State(app): State<App>, request: Request) -> Answer {
+    let (parts, _) = request.into_parts();
+    let caller = Caller::of(app.settings(), &parts);
+    let holder = holder(&app, &caller, &parts).map(|(holder, _)| holder);
+    json(&serde_json::json!({ "certificate": holder }))
+}
+
+/// Signs in whose certificate the connection showed. TLS proved the key and the issuer; the name
+/// in it must be an agent's.
+pub async fn by_certificate(State(app): State<App>, request: Request) -> Answer {
+    let (parts, _) = request.into_parts();
+    let caller = Caller::of(app.settings(), &parts);
+    caller.own_page(&parts.headers)?;
+    if !app.desk().claimed() {
+        return Err(code::NOT_CLAIMED.into());
+    }
+    let (_, agent) =
+        holder(&app, &caller, &parts).ok_or(Refused::new(code::NO_AGENT_CERTIFICATE))?;
+    let signed_in = app.desk().open_sign_in(agent).await?;
+    let mut response = me::describe(&app, agent)?;
+    let cookie = identity::set_cookie(&caller, &signed_in);
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// The agent that the certificate of the connection names. Behind a proxy it is the proxy's, which
+/// is nobody.
+fn holder(app: &App, caller: &Caller, parts: &Parts) -> Option<(String, AgentId)> {
+    let shown = parts.extensions.get::<ClientCertificate>()?;
+    let peer = caller.peer.addr.ip();
+    if app.settings().trusted_proxies.iter().any(|proxies| proxies.contains(peer)) {
+        return None;
+    }
+    let agent = app.desk().site().agent_by_login(&shown.holder)?.id;
+    Some((shown.holder.to_string(), agent))
 }
 
 /// Checks a password under the lockout of its name and address.

@@ -75,6 +75,7 @@ export const WORDS = {
     '请在两个输入框中输入相同的密码。',
   ],
   signIn: ['Sign in', '登录'],
+  signInByCertificate: ['Sign in as {name} with a certificate', '使用证书以 {name} 身份登录'],
   signingIn: ['Signing in …', '正在登录……'],
   signOut: ['Sign out', '退出登录'],
   setupTitle: ['Welcome to Posthouse', '欢迎使用驿站'],

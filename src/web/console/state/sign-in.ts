@@ -42,6 +42,19 @@ export async function signIn(login: string, password: string): Promise<void> {
   welcome(await api<Me>('POST', '/v1/sign-in', { login, password }));
 }
 
+/** The agent that the connection's certificate names; null when there is none. */
+export async function certificateHolder(): Promise<string | null> {
+  try {
+    return (await api<{ certificate: string | null }>('GET', '/v1/sign-in')).certificate;
+  } catch {
+    return null;
+  }
+}
+
+export async function signInByCertificate(): Promise<void> {
+  welcome(await api<Me>('POST', '/v1/sign-in/certificate'));
+}
+
 /** Reads who is signed in after the first run has made an owner. */
 export async function enter(): Promise<void> {
   welcome(await api<Me>('GET', '/v1/me'));

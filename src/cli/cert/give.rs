@@ -1,0 +1,125 @@
+//! `posthouse cert csr|issue|revoke|ca export`: what leaves the data folder, and what is taken
+//! back.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgGroup, Args, ValueEnum};
+use posthouse_crypto::x509::Purpose;
+use serde_json::json;
+
+use super::{from_node, reloaded};
+use crate::base::{Clock as _, Language};
+use crate::cli::{Ending, Failure, Settings};
+use crate::node::clock::SystemClock;
+use crate::node::identity::{self, World};
+
+/// Print a signing request for an SM2 key, to be sent to an authority. The key stays in the data
+/// folder until `cert import` finds its certificate.
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("purpose").required(true).args(["sign", "encrypt"])))]
+pub struct Csr {
+    #[command(flatten)]
+    settings: Settings,
+    /// For the signing certificate.
+    #[arg(long)]
+    sign: bool,
+    /// For the encryption certificate.
+    #[arg(long)]
+    encrypt: bool,
+}
+
+impl Csr {
+    pub fn run(self, out: &mut dyn Write) -> Result<Ending, Failure> {
+        let loaded = self.settings.load()?;
+        let purpose = if self.sign { Purpose::Sign } else { Purpose::Encrypt };
+        let request = identity::request(&loaded.config, purpose).map_err(from_node)?;
+        out.write_all(request.as_bytes())?;
+        Ok(Ending::Done)
+    }
+}
+
+/// Issue a certificate with which an agent signs in.
+#[derive(Args, Debug)]
+pub struct Issue {
+    #[command(flatten)]
+    settings: Settings,
+    /// The agent's sign-in name.
+    #[arg(long, value_name = "NAME")]
+    agent: String,
+    /// Folder for the files.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Issue {
+    pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
+        let loaded = self.settings.load()?;
+        let now = SystemClock::default().wall();
+        let written = identity::issue_client(&loaded.config, &self.agent, &self.out, now)
+            .map_err(from_node)?;
+        if self.json {
+            writeln!(out, "{}", json!({ "files": written }))?;
+            return Ok(Ending::Done);
+        }
+        let word = if language == Language::Zh { "已写入" } else { "Written" };
+        for path in written {
+            writeln!(out, "{word}: {}", path.display())?;
+        }
+        Ok(Ending::Done)
+    }
+}
+
+/// Take an agent's certificate back: it signs nobody in any more.
+#[derive(Args, Debug)]
+pub struct Revoke {
+    #[command(flatten)]
+    settings: Settings,
+    /// PEM file with the agent's certificate.
+    #[arg(long, value_name = "FILE")]
+    certificate: PathBuf,
+}
+
+impl Revoke {
+    pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
+        let loaded = self.settings.load()?;
+        let data = &loaded.config.data;
+        let serial = identity::revoke(data, &self.certificate).map_err(from_node)?;
+        reloaded(&loaded)?;
+        let word = if language == Language::Zh { "已吊销" } else { "Revoked" };
+        writeln!(out, "{word}: {serial}")?;
+        Ok(Ending::Done)
+    }
+}
+
+/// Print the certificate of the site's own authority.
+#[derive(Args, Debug)]
+pub struct Export {
+    #[command(flatten)]
+    settings: Settings,
+    /// Whose: of the international or of the national world.
+    #[arg(long, value_enum, default_value = "international")]
+    world: WorldName,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum WorldName {
+    International,
+    National,
+}
+
+impl Export {
+    pub fn run(self, out: &mut dyn Write) -> Result<Ending, Failure> {
+        let loaded = self.settings.load()?;
+        let world = match self.world {
+            WorldName::International => World::International,
+            WorldName::National => World::National,
+        };
+        let data: &Path = &loaded.config.data;
+        out.write_all(identity::authority_pem(data, world).map_err(from_node)?.as_bytes())?;
+        Ok(Ending::Done)
+    }
+}

@@ -1,0 +1,106 @@
+//! In which family of TLS a client is spoken to. Invariants: a family has a configuration of its
+//! own, and none knows the algorithms of another; a client that offers several families gets the
+//! first of ours that it offers, whatever order its own list has.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use posthouse_crypto::rfc8998::names;
+use posthouse_crypto::tlcp;
+use rustls::server::ClientHello;
+use rustls::{CipherSuite, ServerConfig};
+
+use crate::base::Family;
+
+/// What the TLS listener speaks.
+#[derive(Clone, Default)]
+pub struct Families {
+    pub international: Option<Arc<ServerConfig>>,
+    pub rfc8998: Option<Arc<ServerConfig>>,
+    pub tlcp: Option<Arc<tlcp::ServerConfig>>,
+    /// Whether RFC 8998 is spoken with a client that offers both kinds of TLS.
+    pub national_first: bool,
+    /// Whether, where TLCP is spoken, a TLS hello that lists suites of it and offers nothing else
+    /// national gets an alert, upon which its sender comes back in TLCP.
+    pub alert_at_hint: bool,
+    /// Client certificates that count as not shown.
+    pub revoked: Arc<Revoked>,
+}
+
+/// Serial numbers, in hexadecimal, of client certificates that an operator took back.
+#[derive(Debug, Default)]
+pub struct Revoked(RwLock<BTreeSet<String>>);
+
+impl Revoked {
+    /// New connections are judged by these from now on.
+    pub fn replace(&self, serials: BTreeSet<String>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = serials;
+    }
+
+    #[must_use]
+    pub fn contains(&self, serial: &str) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(serial)
+    }
+}
+
+/// What becomes of a TLS hello.
+pub(super) enum Choice {
+    Speak(Family, Arc<ServerConfig>),
+    /// Nothing that it offers is spoken here.
+    Refuse,
+    /// It is to come back in TLCP.
+    Return,
+}
+
+impl From<Arc<ServerConfig>> for Families {
+    fn from(international: Arc<ServerConfig>) -> Self {
+        Self { international: Some(international), ..Self::default() }
+    }
+}
+
+impl Families {
+    /// Takes a TLS hello apart. Versions and signature schemes are left to rustls, which knows
+    /// the alert that fits.
+    pub(super) fn choose(&self, hello: &ClientHello<'_>) -> Choice {
+        let lists = |suites: &[CipherSuite]| {
+            suites.iter().any(|suite| hello.cipher_suites().contains(suite))
+        };
+        let groups = hello.named_groups();
+        let national = lists(&[names::SM4_GCM_SM3, names::SM4_CCM_SM3])
+            && groups.is_some_and(|groups| groups.contains(&names::CURVE_SM2));
+        let hinted = lists(&[names::TLCP_ECC_SM4_CBC_SM3, names::TLCP_ECC_SM4_GCM_SM3]);
+        let known = |config: &&Arc<ServerConfig>| {
+            let ours = config.crypto_provider();
+            let suite = ours.cipher_suites.iter().any(|known| lists(&[known.suite()]));
+            let group = groups.is_none_or(|listed| {
+                ours.kx_groups.iter().any(|known| listed.contains(&known.name()))
+            });
+            suite && group
+        };
+
+        let sent_back = self.alert_at_hint && hinted && self.tlcp.is_some();
+        let rfc8998 = self.rfc8998.as_ref().filter(|_| national);
+        let rfc8998 = rfc8998.map(|config| (Family::Rfc8998, config));
+        let international = self.international.as_ref().filter(known).filter(|_| !sent_back);
+        let international = international.map(|config| (Family::International, config));
+        let chosen =
+            if self.national_first { rfc8998.or(international) } else { international.or(rfc8998) };
+        match chosen {
+            Some((family, config)) => Choice::Speak(family, Arc::clone(config)),
+            None if sent_back => Choice::Return,
+            None => Choice::Refuse,
+        }
+    }
+}
+
+impl std::fmt::Debug for Families {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Families")
+            .field("international", &self.international.is_some())
+            .field("rfc8998", &self.rfc8998.is_some())
+            .field("tlcp", &self.tlcp.is_some())
+            .field("national_first", &self.national_first)
+            .field("alert_at_hint", &self.alert_at_hint)
+            .finish()
+    }
+}

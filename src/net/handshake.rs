@@ -1,0 +1,182 @@
+//! The first bytes of a connection and its TLS handshake: which protocol, which family, who shows a
+//! certificate.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use posthouse_crypto::certificate::client_certificate;
+use posthouse_crypto::tlcp::tokio::TlcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::LazyConfigAcceptor;
+
+use super::families::Choice;
+use super::serve::millis;
+use super::server::House;
+use super::stream::Link;
+use crate::base::{ClientCertificate, Family, code, limits};
+
+/// A handshake keeps others from beginning for this long at most; then it only waits for its peer.
+const HANDSHAKE_PERMIT: Duration = Duration::from_secs(1);
+/// How long to wait before looking again at a hello of which a byte or two is there.
+const NEXT_LOOK: Duration = Duration::from_millis(20);
+/// How long a peer that was refused may take to read its alert.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// The first byte of a record with a handshake message (RFC 8446 section 5.1).
+const HANDSHAKE_RECORD: u8 = 22;
+/// Versions of records: TLS has a major version of 3, TLCP one of 1 (GB/T 38636 section 6.3).
+const TLCP_VERSION: [u8; 2] = [1, 1];
+
+/// What the first bytes say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    Tls,
+    Tlcp,
+    /// HTTP, or whatever else it is.
+    Plain,
+}
+
+/// A connection whose handshake is over.
+pub(super) struct Sealed {
+    pub(super) link: Link,
+    pub(super) family: Family,
+    /// What ALPN agreed on.
+    pub(super) protocol: Option<Vec<u8>>,
+    pub(super) certificate: Option<ClientCertificate>,
+}
+
+/// Looks at the first three bytes without taking them.
+pub(super) async fn sniff(tcp: &TcpStream) -> io::Result<First> {
+    let mut bytes = [0; 3];
+    loop {
+        let length = tcp.peek(&mut bytes).await?;
+        match (length, bytes) {
+            (0, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            (_, [first, ..]) if first != HANDSHAKE_RECORD => return Ok(First::Plain),
+            (3, [_, version @ ..]) if version == TLCP_VERSION => return Ok(First::Tlcp),
+            (3, _) => return Ok(First::Tls),
+            // The system says at once that there is something to read, so there is no waiting for
+            // more of it.
+            (_, _) => sleep(NEXT_LOOK).await,
+        }
+    }
+}
+
+/// A handshake within its deadline. The hello is read without a permit, so that peers who stop in
+/// the middle of one keep nobody waiting; the costly part needs a permit.
+pub(super) async fn handshake(house: &House, tcp: TcpStream, first: First) -> Option<Sealed> {
+    house.counters.handshakes.up();
+    let shake = async {
+        match first {
+            First::Tlcp => tlcp(house, tcp).await,
+            First::Tls | First::Plain => tls(house, tcp).await,
+        }
+    };
+    let shaken = timeout(millis(limits::HANDSHAKE_MS), Box::pin(shake)).await;
+    house.counters.handshakes.down();
+    match shaken {
+        Ok(Ok(Some(sealed))) => {
+            house.counters.shaken(sealed.family);
+            Some(sealed)
+        }
+        Ok(Ok(None)) => None,
+        Ok(Err(fault)) => {
+            house.counters.handshakes_failed.one();
+            tracing::debug!(%fault, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            house.counters.handshakes_failed.one();
+            None
+        }
+    }
+}
+
+async fn tls(house: &House, tcp: TcpStream) -> io::Result<Option<Sealed>> {
+    let Some(families) = &house.tls else { return Ok(None) };
+    let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), tcp).await?;
+    let (family, config) = match families.choose(&hello.client_hello()) {
+        Choice::Speak(family, config) => (family, config),
+        Choice::Return => {
+            tracing::debug!("a TLS hello that lists TLCP was sent back");
+            farewell(hello.io, TLS_VERSION).await?;
+            return Ok(None);
+        }
+        Choice::Refuse => return refuse(house, hello.io, TLS_VERSION).await,
+    };
+    let stream = paced(house, hello.into_stream(config)).await?;
+    let connection = stream.get_ref().1;
+    let protocol = connection.alpn_protocol().map(<[u8]>::to_vec);
+    let leaf = connection.peer_certificates().and_then(|chain| chain.first());
+    let certificate = leaf.and_then(|leaf| known(house, leaf));
+    Ok(Some(Sealed { link: Link::Tls(Box::new(stream)), family, protocol, certificate }))
+}
+
+async fn tlcp(house: &House, tcp: TcpStream) -> io::Result<Option<Sealed>> {
+    let Some(config) = house.tls.as_ref().and_then(|families| families.tlcp.clone()) else {
+        return refuse(house, tcp, TLCP_VERSION).await;
+    };
+    let now_s = house.clock.wall().ms / 1000;
+    let hello = TlcpStream::hello(config, tcp, now_s).await?;
+    let stream = paced(house, hello.accept()).await?;
+    let protocol = stream.alpn().map(<[u8]>::to_vec);
+    let certificate = stream.peer_certificates().first().and_then(|leaf| known(house, leaf));
+    let (link, family) = (Link::Tlcp(Box::new(stream)), Family::Tlcp);
+    Ok(Some(Sealed { link, family, protocol, certificate }))
+}
+
+/// Does the costly part of a handshake under a permit.
+async fn paced<T>(house: &House, shake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let permit = house.handshakes.acquire().await.map_err(io::Error::other)?;
+    let mut shake = pin!(shake);
+    let soon = timeout(HANDSHAKE_PERMIT, shake.as_mut()).await;
+    drop(permit);
+    match soon {
+        Ok(done) => done,
+        Err(_) => shake.await,
+    }
+}
+
+/// What the house wants to know of a certificate that TLS has verified; nothing of one that was
+/// taken back.
+fn known(house: &House, leaf: &[u8]) -> Option<ClientCertificate> {
+    let facts = client_certificate(leaf)?;
+    if house.tls.as_ref().is_some_and(|families| families.revoked.contains(&facts.serial)) {
+        tracing::debug!(serial = facts.serial, "a revoked certificate was shown");
+        return None;
+    }
+    Some(ClientCertificate { holder: facts.holder.into(), serial: facts.serial.into() })
+}
+
+/// `handshake_failure`, a fatal alert (RFC 8446 section 6).
+const HANDSHAKE_FAILURE: [u8; 2] = [2, 40];
+/// The version in a TLS record's header.
+const TLS_VERSION: [u8; 2] = [3, 3];
+
+/// Turns away a client that offers no family that is spoken here.
+async fn refuse(house: &House, tcp: TcpStream, version: [u8; 2]) -> io::Result<Option<Sealed>> {
+    house.counters.refused(code::FAMILY_REFUSED);
+    let peer = tcp.peer_addr().ok();
+    tracing::debug!(code = code::FAMILY_REFUSED.0, ?peer, ?version, "TLS family refused");
+    farewell(tcp, version).await?;
+    Ok(None)
+}
+
+/// Sends an alert and waits until the peer has closed: bytes of its that nobody read would make the
+/// system throw the alert away.
+async fn farewell(mut tcp: TcpStream, version: [u8; 2]) -> io::Result<()> {
+    let [major, minor] = version;
+    let [level, alert] = HANDSHAKE_FAILURE;
+    tcp.write_all(&[21, major, minor, 0, 2, level, alert]).await?;
+    tcp.shutdown().await?;
+    let mut rest = [0; 1024];
+    let drained = async {
+        while tcp.read(&mut rest).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whoever goes on sending is cut off.
+    let _ = timeout(FAREWELL, drained).await;
+    Ok(())
+}
