@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use posthouse_crypto::{password, token};
+use posthouse_crypto::{password, sm3, token};
 use smallvec::{SmallVec, smallvec};
 
 use super::desk::Desk;
@@ -10,7 +10,7 @@ use crate::base::code;
 use crate::base::limits::{PASSWORD_LEAST, PASSWORD_MOST, SIGN_IN_MS};
 use crate::base::{AgentId, MessageKey, Private, Wall};
 use crate::desk::{Actor, Body, Draft, Entry, NewAgent, Refusal, Role, SiteCommand, Who};
-use crate::store::{Fact, Item, NewEntry, Secret, SignIn};
+use crate::store::{Fact, Item, NewEntry, Reader, Secret, SignIn};
 use crate::wire;
 
 /// A new sign-in: the cookie's secret, which is not kept, and when it ends.
@@ -60,9 +60,55 @@ impl Desk {
             Some(agent) => self.0.reads.run(move |reader| reader.secret(agent)).await?,
             None => None,
         };
-        let password = password.clone();
-        let good = self.hashing(move || Ok(password::verify(kept.as_deref(), &password))).await?;
-        Ok(agent.filter(|_| good))
+        let (scheme, given) = (self.scheme(), password.clone());
+        let known = kept.clone();
+        let check = move || Ok(password::verify(scheme, known.as_deref(), &given));
+        let good = self.hashing(check).await?;
+        let Some(agent) = agent.filter(|_| good) else { return Ok(None) };
+        if let Some(kept) = kept.filter(|kept| password::stale(scheme, kept)) {
+            // Who knows the password may come in, whether or not it can be kept anew now.
+            if let Err(refusal) = self.keep_anew(agent, password, kept).await {
+                tracing::debug!(?refusal, "a password stays as it was kept");
+            }
+        }
+        Ok(Some(agent))
+    }
+
+    /// Keeps a password that was just proven in today's way; sign-ins stay.
+    async fn keep_anew(
+        &self,
+        agent: AgentId,
+        password: &Private,
+        was: Private,
+    ) -> Result<(), Refusal> {
+        let secret = self.secret(agent, password).await?;
+        let kept = self.0.reads.run(move |reader| reader.secret(agent)).await?;
+        if kept != Some(was) {
+            // Somebody set another one meanwhile.
+            return Ok(());
+        }
+        self.append(smallvec![Item::Fact(Fact::Secret(secret))]).await
+    }
+
+    /// How passwords are kept.
+    fn scheme(&self) -> password::Scheme {
+        if self.0.national { password::Scheme::Pbkdf2Sm3 } else { password::Scheme::Argon2id }
+    }
+
+    /// What is kept of a sign-in's token: today's hash first, then the one that another profile
+    /// kept.
+    fn token_hashes(&self, token: &[u8; 32]) -> [[u8; 32]; 2] {
+        let (national, international) = (sm3::sm3(&[token]), token::sha256(token));
+        if self.0.national { [national, international] } else { [international, national] }
+    }
+
+    async fn sign_in_of(&self, token: &[u8; 32]) -> Result<Option<SignIn>, Refusal> {
+        let [today, other] = self.token_hashes(token);
+        let look = move |reader: &Reader| match reader.sign_in(&today)? {
+            Some(row) => Ok(Some(row)),
+            None => reader.sign_in(&other),
+        };
+        self.0.reads.run(look).await
     }
 
     /// Opens a sign-in that is durable when this returns.
@@ -74,7 +120,7 @@ impl Desk {
         let now = self.clock().wall();
         let expires = Wall { ms: now.ms.saturating_add(SIGN_IN_MS), trusted: now.trusted };
         let row = SignIn {
-            token_hash: token::sha256(token.as_bytes()),
+            token_hash: self.token_hashes(token.as_bytes())[0],
             agent,
             expires_ms: expires.ms,
             ended: false,
@@ -89,8 +135,7 @@ impl Desk {
     /// # Errors
     /// The store cannot be read.
     pub async fn signed_in(&self, token: &[u8; 32]) -> Result<Option<AgentId>, Refusal> {
-        let hash = token::sha256(token);
-        let found = self.0.reads.run(move |reader| reader.sign_in(&hash)).await?;
+        let found = self.sign_in_of(token).await?;
         let now = self.clock().wall();
         // A clock that is not set must not sign anybody out.
         let alive = |row: &SignIn| !row.ended && (!now.trusted || now.ms < row.expires_ms);
@@ -103,8 +148,7 @@ impl Desk {
     /// # Errors
     /// The store does not take anything new.
     pub async fn end_sign_in(&self, token: &[u8; 32]) -> Result<(), Refusal> {
-        let hash = token::sha256(token);
-        let Some(row) = self.0.reads.run(move |reader| reader.sign_in(&hash)).await? else {
+        let Some(row) = self.sign_in_of(token).await? else {
             return Ok(());
         };
         self.append(smallvec![Item::Fact(Fact::SignIn(SignIn { ended: true, ..row }))])
@@ -238,9 +282,9 @@ impl Desk {
         if !(PASSWORD_LEAST..=PASSWORD_MOST).contains(&password.len()) {
             return Err(Refusal::new(code::WEAK_PASSWORD));
         }
-        let password = password.clone();
+        let (scheme, password) = (self.scheme(), password.clone());
         let hash = self
-            .hashing(move || password::hash(&password).map_err(|_| Refusal::busy(1_000)))
+            .hashing(move || password::hash(scheme, &password).map_err(|_| Refusal::busy(1_000)))
             .await?;
         Ok(Secret { agent, password: Private(hash) })
     }

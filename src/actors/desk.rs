@@ -50,6 +50,7 @@ pub(super) struct Inner {
     pub passwords: Arc<Semaphore>,
     pub claim_code: Option<Private>,
     pub endpoints: Vec<String>,
+    pub national: bool,
     pub blobs: Blobs,
     pub draining: AtomicBool,
     pub drain: watch::Sender<Option<u32>>,

@@ -35,6 +35,8 @@ pub struct Setting {
     pub claim_code: Option<Private>,
     /// Base URLs that clients try, best first.
     pub endpoints: Vec<String>,
+    /// Whether passwords and sign-ins are kept by the national algorithms.
+    pub national: bool,
 }
 
 /// The running actors.
@@ -48,7 +50,8 @@ pub struct Running {
 /// # Errors
 /// The store cannot be opened.
 pub async fn start(setting: Setting) -> Result<Running, Fault> {
-    let Setting { clock, counters, store: options, shards, claim_code, endpoints } = setting;
+    let Setting { clock, counters, store: options, shards, claim_code, .. } = setting;
+    let (endpoints, national) = (setting.endpoints, setting.national);
     let blobs = store::Blobs::of(&options.dir);
     let (writer, reader, outcomes_of) = open(options, Arc::clone(&clock)).await?;
     let fabric = Fabric::Local(writer.clone());
@@ -102,6 +105,7 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
         passwords: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
         claim_code,
         endpoints,
+        national,
         blobs,
         draining: AtomicBool::new(false),
         drain: watch::Sender::new(None),

@@ -11,7 +11,7 @@ use super::clock::SystemClock;
 use crate::actors::{self, Desk, Running};
 use crate::base::limits::JOURNAL_SEGMENTS;
 use crate::base::{Clock, Counters, Private, code};
-use crate::config::Config;
+use crate::config::{Config, Profile};
 use crate::store;
 
 /// The running desk.
@@ -50,6 +50,7 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
             .map_or(1, |cores| u8::try_from(cores.get()).unwrap_or(u8::MAX)),
         claim_code,
         endpoints: config.endpoints.clone(),
+        national: config.crypto.profile == Profile::National,
     };
     let running = actors::start(setting).await?;
     Ok(House { desk: running.desk.clone(), counters, clock, running })

@@ -89,6 +89,10 @@ impl Bench {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("posthouse-api-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
+        Self::open(folder, settings, false).await
+    }
+
+    async fn open(folder: PathBuf, settings: Settings, national: bool) -> Self {
         let counters = Arc::new(Counters::new());
         let running = actors::start(Setting {
             clock: Arc::new(RealClock(Instant::now())),
@@ -97,11 +101,27 @@ impl Bench {
             shards: 2,
             claim_code: Some(Private(CODE.to_owned())),
             endpoints: Vec::new(),
+            national,
         })
         .await
         .expect("the desk starts");
         let app = App::new(running.desk.clone(), settings, Arc::clone(&counters));
         Self { router: router(app), counters, running: Some(running), folder }
+    }
+
+    /// The same site after a restart, in the national profile or not.
+    pub async fn restarted(mut self, national: bool) -> Self {
+        let folder = std::mem::take(&mut self.folder);
+        self.close().await;
+        Self::open(folder, Settings::default(), national).await
+    }
+
+    /// Whether the journal or the database holds this text.
+    pub fn holds(&self, text: &str) -> bool {
+        ["journal", "store.redb"].iter().any(|name| {
+            let bytes = std::fs::read(self.folder.join(name)).unwrap_or_default();
+            bytes.windows(text.len()).any(|part| part == text.as_bytes())
+        })
     }
 
     /// A claimed desk and its owner's cookie.
@@ -123,7 +143,7 @@ impl Bench {
     pub async fn send(&self, mut request: Request<Body>) -> Answer {
         if request.extensions().get::<PeerInfo>().is_none() {
             let addr: SocketAddr = "127.0.0.1:4000".parse().unwrap();
-            request.extensions_mut().insert(PeerInfo { addr, local: addr, tls: false });
+            request.extensions_mut().insert(PeerInfo { addr, local: addr, family: None });
         }
         let response = self.router.clone().call(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -199,7 +219,9 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        if !self.folder.as_os_str().is_empty() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }
 

@@ -1,0 +1,74 @@
+//! Certificates that sign agents in, and what a change of the profile does to passwords and
+//! sign-ins.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use posthouse::base::{ClientCertificate, Family, PeerInfo};
+use posthouse::http::Settings;
+use serde_json::json;
+
+use crate::bench::{Answer, Bench, PASSWORD};
+
+/// A request on a connection whose client showed `holder`'s certificate.
+async fn with_certificate(bench: &Bench, method: &str, path: &str, holder: &str) -> Answer {
+    let addr: SocketAddr = "192.0.2.7:4000".parse().unwrap();
+    let request = Request::builder().method(method).uri(path).header("host", "desk.local");
+    let request = request
+        .extension(PeerInfo { addr, local: addr, family: Some(Family::Tlcp) })
+        .extension(ClientCertificate { holder: holder.into(), serial: "01".into() });
+    bench.send(request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_signs_in_the_agent_it_names_and_nobody_else() {
+    let (bench, _) = Bench::claimed().await;
+    let ways = |holder| with_certificate(&bench, "GET", "/v1/sign-in", holder);
+    assert_eq!(ways("wang").await.json()["certificate"], "wang");
+    assert_eq!(ways("stranger").await.json()["certificate"], json!(null));
+    assert_eq!(bench.get("/v1/sign-in", "").await.json()["certificate"], json!(null));
+
+    let path = "/v1/sign-in/certificate";
+    let entered = with_certificate(&bench, "POST", path, "wang").await;
+    assert_eq!(entered.status, StatusCode::OK);
+    assert_eq!(entered.json()["agent"]["login"], "wang");
+    assert!(entered.cookie().starts_with("__Host-"), "{}", entered.cookie());
+    let refused = with_certificate(&bench, "POST", path, "stranger").await;
+    assert_eq!(refused.refusal(), "NO_AGENT_CERTIFICATE");
+    assert_eq!(bench.post(path, "", &json!({})).await.refusal(), "NO_AGENT_CERTIFICATE");
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxys_certificate_signs_nobody_in() {
+    let settings =
+        Settings { trusted_proxies: vec!["192.0.2.0/24".parse().unwrap()], ..Settings::default() };
+    let bench = Bench::with(settings).await;
+    bench.claim(crate::bench::CODE).await;
+    let refused = with_certificate(&bench, "POST", "/v1/sign-in/certificate", "wang").await;
+    assert_eq!(refused.refusal(), "NO_AGENT_CERTIFICATE");
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_profile_keeps_sign_ins_and_keeps_passwords_anew_as_they_are_used() {
+    let (bench, old) = Bench::claimed().await;
+    let right = json!({ "login": "wang", "password": PASSWORD });
+    let wrong = json!({ "login": "wang", "password": "not the password" });
+    let bench = bench.restarted(true).await;
+    assert_eq!(bench.get("/v1/me", &old).await.status, StatusCode::OK);
+    assert_eq!(bench.post("/v1/sign-in", "", &wrong).await.refusal(), "BAD_PASSWORD");
+    assert!(bench.holds("$argon2id$") && !bench.holds("$pbkdf2-sm3$"), "nobody proved it yet");
+    let new = bench.post("/v1/sign-in", "", &right).await.cookie();
+    assert!(bench.holds("$pbkdf2-sm3$"));
+    assert_eq!(bench.get("/v1/me", &new).await.status, StatusCode::OK);
+    assert!(bench.post("/v1/sign-out", &old, &json!({})).await.status.is_success());
+    assert_eq!(bench.get("/v1/me", &old).await.status, StatusCode::UNAUTHORIZED);
+
+    let bench = bench.restarted(false).await;
+    assert_eq!(bench.get("/v1/me", &new).await.status, StatusCode::OK);
+    assert_eq!(bench.post("/v1/sign-in", "", &right).await.status, StatusCode::OK);
+    assert_eq!(bench.post("/v1/sign-in", "", &wrong).await.refusal(), "BAD_PASSWORD");
+    bench.close().await;
+}
