@@ -341,7 +341,7 @@ impl Connection {
             epoch: self.desk.epoch(),
             now: self.desk.clock().wall(),
             ping_interval_ms: PING_INTERVAL_MS,
-            endpoints: &self.desk.0.endpoints,
+            endpoints: &self.desk.endpoints(),
             staffed: self.staffed,
             language: self.session.language(),
         };

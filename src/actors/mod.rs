@@ -14,6 +14,7 @@ mod reads;
 pub mod shard;
 mod shards;
 mod start;
+mod sweep;
 mod task;
 mod ticket;
 mod upkeep;

@@ -22,7 +22,7 @@ pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 
 
 pub async fn dress(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let reader = cors::reader(&app, &caller, &parts);
     let path = parts.uri.path().to_owned();
     let response = if path.len() > 2048 {

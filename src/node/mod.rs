@@ -10,6 +10,7 @@ pub mod notify;
 mod offline;
 pub mod operator;
 pub mod probe;
+mod reload;
 mod serve;
 pub mod upkeep;
 

@@ -2,6 +2,7 @@
 //! between them. Invariant: a recalled body is never returned, wherever its recall is.
 
 use std::collections::HashSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable};
@@ -217,6 +218,36 @@ impl Reader {
         all.extend(newer);
         all.retain(|row| row.agent == agent && !row.ended);
         Ok(all)
+    }
+
+    /// Sign-ins that expired before this time and were not ended, among the next `rows` of the
+    /// table; and where to go on, `None` when that was the end.
+    ///
+    /// # Errors
+    /// As `page`.
+    pub fn expired_sign_ins(
+        &self,
+        after: Option<&[u8; 32]>,
+        before_ms: u64,
+        rows: usize,
+    ) -> Result<(Vec<SignIn>, Option<[u8; 32]>), Fault> {
+        let (mut found, last) = self.shared.database.read(|txn| {
+            let from = after.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_slice()));
+            let table = txn.open_table(tables::SIGN_INS)?;
+            let (mut found, mut last) = (Vec::new(), None);
+            for row in table.range::<&[u8]>((from, Bound::Unbounded))?.take(rows) {
+                let (key, row) = row?;
+                last = key.value().try_into().ok();
+                found.extend(sign_in_of(&read_fact(row.value())?));
+            }
+            Ok((found, last))
+        })?;
+        let tail = self.shared.tail();
+        found.retain(|row| {
+            let newer = tail.fact(&FactName::SignIn(row.token_hash));
+            !row.ended && row.expires_ms < before_ms && newer.is_none()
+        });
+        Ok((found, last))
     }
 
     /// An agent's password as a PHC string.

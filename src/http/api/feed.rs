@@ -34,7 +34,7 @@ struct Asked {
 
 pub async fn read(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let peer = identity::peer(&app, &caller, &parts).await?;
     let asked: Asked = body::query(&parts)?;
     let feed = feed(&asked)?;

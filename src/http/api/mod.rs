@@ -27,7 +27,7 @@ use crate::base::{AgentId, Private, code, limits};
 /// # Errors
 /// `SIGN_IN_FIRST`, `CROSS_SITE`.
 async fn acting(app: &App, parts: &Parts) -> Result<(Caller, AgentId), Refused> {
-    let caller = Caller::of(app.settings(), parts);
+    let caller = Caller::of(&app.settings(), parts);
     let agent = identity::acting_agent(app, &caller, &parts.headers).await?;
     Ok((caller, agent))
 }

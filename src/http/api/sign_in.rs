@@ -20,7 +20,7 @@ struct Credentials {
 
 pub async fn enter(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     caller.own_page(&parts.headers)?;
     let Credentials { login, password } = body::json(&parts, body).await?;
     if !app.desk().claimed() {
@@ -67,7 +67,7 @@ pub async fn guess(
 
 pub async fn leave(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     caller.own_page(&parts.headers)?;
     if let Some(token) = identity::cookie(&caller, &parts.headers) {
         app.desk().end_sign_in(&token).await?;
