@@ -158,8 +158,8 @@ pub const JSON_BYTES: usize = 64 * 1024;
 pub const POLL_MS: u64 = 25_000;
 /// Life of a sign-in, renewed by nothing: a working day must not end in the middle of a sentence.
 pub const SIGN_IN_MS: u64 = 14 * 24 * 60 * 60 * 1000;
-/// A sign-in stays on disk for this time after it expired, so that a clock that jumps ahead and back
-/// ends nobody's day.
+/// A sign-in stays on disk for this time after it expired, so that a clock that jumps ahead and
+/// back ends nobody's day.
 pub const SIGN_IN_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 /// When expired sign-ins are looked for: soon after the start, then seldom.
 pub const SWEEP_FIRST_MS: u64 = 60 * 1000;
