@@ -48,13 +48,12 @@ export const WORDS = {
     'The server answered in an unexpected way ({status}).',
     '服务器返回了意外的响应（{status}）。',
   ],
-  reconnecting: [
-    'Connecting again … what you write is kept and sent later.',
-    '正在重新连接…… 您写的内容会保留并稍后发送。',
-  ],
-  reconnectIn: [
-    'No connection. Trying again in {n} s; what you write is kept and sent later.',
-    '连接已断开，{n} 秒后重试；您写的内容会保留并稍后发送。',
+  reconnecting: ['Connecting again …', '正在重新连接……'],
+  reconnectIn: ['No connection. Trying again in {n} s.', '连接已断开，{n} 秒后重试。'],
+  isKept: ['What you write is kept and sent later.', '您写的内容会保留并稍后发送。'],
+  notKept: [
+    'Leave this page open: your browser keeps nothing of what is not sent yet.',
+    '请勿关闭此页面：浏览器无法保存尚未发送的内容。',
   ],
   waitWhileAway: [
     '{n} waiting in the queue, and you are not online.',

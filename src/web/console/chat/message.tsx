@@ -128,7 +128,7 @@ function FileLink({ attachment, conversation }: { attachment: Attachment; conver
 
 function State({ said }: { said: Said }) {
   if (said.pending?.refused) return <span class="failed">{t('notSent')}</span>;
-  if (said.pending)
+  if (said.pending && !said.pending.index)
     return <span>{t(link.value.state === 'live' ? 'sending' : 'waitsForLink')}</span>;
   if (said.note) return null;
   const at = said.publicIndex;

@@ -36,9 +36,10 @@ export const presence = signal(new Map<number, number>());
 /** Conversations whose visitor has the page open. */
 export const visitorsHere = signal(new Set<string>());
 export const link = signal<Link>({ state: 'idle', transport: 'socket' });
-/** Commands without an ack, and those whose ack came before their row. */
+/** Commands without an ack, and messages whose ack came before their row. */
 export const outbox = signal<readonly Pending[]>([]);
-export const acked = signal<readonly Pending[]>([]);
+/** The browser keeps nothing: what has no ack is lost with the page. */
+export const volatile = signal(false);
 /** The conversation that is open in the message pane. */
 export const openId = signal<string | null>(null);
 
@@ -172,7 +173,6 @@ export function clearDesk(): void {
   presence.value = new Map();
   visitorsHere.value = new Set();
   outbox.value = [];
-  acked.value = [];
   openId.value = null;
   link.value = { state: 'idle', transport: 'socket' };
 }
