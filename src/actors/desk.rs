@@ -189,6 +189,11 @@ impl Desk {
         self.tell_front(FrontInput::Status { agent, status });
     }
 
+    /// An agent without a connection asked for something.
+    pub fn seen(&self, agent: AgentId) {
+        self.tell_front(FrontInput::Seen(agent));
+    }
+
     fn to_shard(&self, conversation: ConversationId, input: ShardInput) -> Result<(), Refusal> {
         let part = self.0.hasher.hash_one(conversation) % self.0.shards.len() as u64;
         // Below the number of shards, which is a usize.

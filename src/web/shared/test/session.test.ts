@@ -291,6 +291,20 @@ test('sockets that never open give way to HTTP', async () => {
   session.stop();
 });
 
+test('a server that was only away is asked for a socket again at once', async () => {
+  const { server, conversation, scope } = scene();
+  server.down = true;
+  globalThis.fetch = (async () => {
+    server.down = false;
+    return new Response(encode(FrameList, {}) as BodyInit);
+  }) as never;
+  const { session } = open(scope);
+  await session.follow(publicFeed(conversation), false);
+  await session.start();
+  await until(() => session.link.state === 'live' && session.link.transport === 'socket', 8_000);
+  session.stop();
+});
+
 test('without IndexedDB the session works in memory and says so', async () => {
   const { conversation, scope } = scene();
   const real = globalThis.indexedDB;
