@@ -17,3 +17,5 @@ mod frames;
 mod hostile;
 #[path = "api/operator.rs"]
 mod operator;
+#[path = "api/pictures.rs"]
+mod pictures;

@@ -8,6 +8,7 @@ mod connection;
 mod desk;
 mod front;
 mod ledger;
+mod picture;
 mod publisher;
 mod reading;
 mod reads;

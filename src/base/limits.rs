@@ -120,6 +120,13 @@ pub const READ_PERMITS: usize = 8;
 pub const ATTACHMENT_BYTES: u64 = 20 * 1024 * 1024;
 /// Attachment bytes of one conversation.
 pub const CONVERSATION_BLOB_BYTES: u64 = 500 * 1024 * 1024;
+/// An agent's picture, in bytes and in pixels of its longer side: it is shown 40 pixels wide, on
+/// every page that has the widget. The console sends 256 pixels, about 20 KiB.
+pub const PICTURE_BYTES: usize = 256 * 1024;
+pub const PICTURE_SIDE: u32 = 1024;
+/// Bytes of all agents' pictures. Former ones are kept, because history names them: enough for
+/// two hundred agents with a dozen each.
+pub const PICTURES_BYTES: u64 = 64 * 1024 * 1024;
 /// Pixels of an image: a decompression bomb is refused by its header.
 pub const IMAGE_PIXELS: u64 = 50_000_000;
 /// Free bytes and file entries below which an operator is warned: days of a busy desk.

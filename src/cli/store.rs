@@ -298,7 +298,9 @@ fn kind_and_body(body: &Body) -> (&'static str, Value) {
         Body::Profile(profile) => ("profile", json!({ "name": &*profile.name })),
         Body::Tombstone(Gone::Recalled) => ("tombstone", json!("recalled")),
         Body::Tombstone(Gone::Deleted) => ("tombstone", json!("deleted")),
-        Body::Agent(row) => ("agent", json!({ "agent": row.id.0, "login": row.login })),
+        Body::Agent(row) => {
+            ("agent", json!({ "agent": row.id.0, "login": row.login, "avatar": row.avatar() }))
+        }
         Body::Team(row) => ("team", json!({ "team": row.id.0, "name": row.name })),
         Body::Inbox(row) => ("inbox", json!({ "inbox": row.id.0, "key": row.key })),
         Body::Site(row) => ("site", json!({ "name": row.name, "claimed": row.claimed })),

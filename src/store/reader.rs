@@ -296,11 +296,11 @@ impl Reader {
         })
     }
 
-    /// Bytes of a conversation's attachments.
+    /// Bytes of a conversation's attachments; `None` = of the site's own files.
     ///
     /// # Errors
     /// As `page`.
-    pub fn blob_bytes(&self, conversation: ConversationId) -> Result<u64, Fault> {
+    pub fn blob_bytes(&self, conversation: Option<ConversationId>) -> Result<u64, Fault> {
         let range = FactName::Blob(BlobId(0))..=FactName::Blob(BlobId(u128::MAX));
         let newer: u64 = {
             let tail = self.shared.tail();
@@ -316,7 +316,7 @@ impl Reader {
         };
         let stored = self.shared.database.read(|txn| {
             let sum = txn.open_table(tables::BLOB_BYTES)?;
-            Ok(sum.get(conversation.to_bytes().as_slice())?.map_or(0, |sum| sum.value()))
+            Ok(sum.get(tables::blob_owner(conversation).as_slice())?.map_or(0, |sum| sum.value()))
         })?;
         Ok(stored + newer)
     }

@@ -127,7 +127,7 @@ fn site() -> Site {
             id,
             login: format!("agent{id}"),
             name: Private(format!("Agent {id}")),
-            avatar: String::new(),
+            picture: None,
             role: Role::Agent,
             capacity: 50,
             teams: vec![TEAM],

@@ -50,8 +50,6 @@ pub async fn upload(State(app): State<App>, request: Request) -> Answer {
     let _place = place.ok_or(Refused::later(code::TOO_FAST, 2_000))?;
     let name = file_name::clean(&asked.name);
     let kept = body::within(UPLOAD_MS, take(&app, peer, conversation, name, body)).await?;
-    app.counters().uploads.one();
-    app.counters().upload_bytes.add(kept.size);
     json(&rows::AttachmentWords::from(&kept))
 }
 

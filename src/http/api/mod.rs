@@ -8,6 +8,7 @@ pub mod feed;
 pub mod frames;
 pub mod inboxes;
 pub mod me;
+pub mod pictures;
 pub mod setup;
 pub mod sign_in;
 pub mod site;

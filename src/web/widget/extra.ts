@@ -14,9 +14,9 @@ const TEXT = {
   resolved: ['Conversation ended', '会话已结束'],
   reopened: ['Conversation reopened', '会话已重新打开'],
   rated: ['Thank you for your rating', '感谢您的评价'],
-  recalled: ['Message recalled', '消息已撤回'],
+  recalled: ['Message taken back', '消息已撤回'],
   deleted: ['Message deleted', '消息已删除'],
-  recall: ['Recall', '撤回'],
+  recall: ['Take back', '撤回'],
   discard: ['Discard', '放弃'],
   emoji: ['Emoji', '表情'],
   noFile: ['The file cannot be had at the moment.', '暂时无法获取该文件。'],
@@ -95,7 +95,7 @@ export function emoji(widget: PosthouseWidget): void {
   };
   const label = say(widget, 'emoji');
   const box = h('div.emoji', { role: 'group', 'aria-label': label, onkeydown }, ...signs);
-  widget.log.stick(() => form.before(box));
+  form.before(box);
   opener.setAttribute('aria-expanded', 'true');
   form.addEventListener('submit', () => box.isConnected && close(box), { once: true });
   move(0);
@@ -340,7 +340,7 @@ export function rate(widget: PosthouseWidget): void {
       rate: { score, comment: comment.value.trim() },
     });
   };
-  log.stick(() => widget.form.before(card));
+  widget.form.before(card);
   widget.form.addEventListener('submit', () => card.remove(), { once: true });
   // Reopened, or rated in another tab: there is nothing to ask any more.
   const stop = widget.session.listen(() => {

@@ -46,6 +46,7 @@ export class Log {
   readonly element: HTMLElement;
   readonly #nodes = new Map<string, Held>();
   readonly #older: HTMLElement;
+  #atEnd = true;
   readonly #widget: PosthouseWidget;
   /** The time of today's messages, and of older ones. */
   readonly #clocks: Intl.DateTimeFormat[];
@@ -59,11 +60,17 @@ export class Log {
     );
     const older = () => void widget.extra((extra) => extra.older(widget));
     this.#older = h('button.older', { type: 'button', onclick: older }, say('older'));
+    const onscroll = () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.element;
+      this.#atEnd = scrollHeight - scrollTop - clientHeight < 80;
+    };
     this.element = h(
       'div.log',
-      { role: 'log', 'aria-label': say('log'), tabindex: 0 },
+      { role: 'log', 'aria-label': say('log'), tabindex: 0, onscroll },
       this.#older,
     );
+    // A keyboard on the screen, a card under the log, a window of another size.
+    new ResizeObserver(() => this.stick()).observe(this.element);
   }
 
   /** Index of the newest row. */
@@ -77,10 +84,9 @@ export class Log {
   }
 
   /** Makes a change; who reads the end goes on reading the end. */
-  stick(change: () => void): void {
-    const { scrollHeight, scrollTop, clientHeight } = this.element;
-    change();
-    if (scrollHeight - scrollTop - clientHeight < 80) this.toEnd();
+  stick(change?: () => void): void {
+    change?.();
+    if (this.#atEnd) this.toEnd();
   }
 
   toEnd(): void {
@@ -168,7 +174,8 @@ export class Log {
     const waits = item.own && !item.index;
     node.className = `row${item.own ? ' own' : ''}${waits ? ' wait' : ''}${item.gone ? ' gone' : ''}`;
     meta.classList.toggle('bad', !!item.refused);
-    meta.hidden = !waits && !!next && !next.line && next.own === item.own && !!next.index;
+    const follows = !!next && !next.line && next.own === item.own && !!next.index;
+    meta.hidden = follows && !waits && !item.acts.length;
     this.#state(item, held);
     return node;
   }

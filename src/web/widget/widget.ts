@@ -268,6 +268,7 @@ export class PosthouseWidget extends HTMLElement {
     }
     if (event.type === 'presence' && !event.presence.conversation)
       this.visitor.staffed = event.presence.staffed;
+    if (event.type === 'welcome' || event.type === 'presence') this.#offline();
     if (event.type === 'queue_place') this.#place = event.place.place;
     if (event.type === 'typing') this.#typing(!!event.typing.author?.agent && event.typing.active);
     this.paint();
@@ -360,8 +361,8 @@ export class PosthouseWidget extends HTMLElement {
   }
 
   #offline(): void {
-    const fresh = !this.log.last && !this.session.pending.length;
-    if (!this.visitor.staffed && fresh) void this.extra((extra) => extra.offline(this));
+    const fresh = !this.log.last && !this.session.pending.length && !this.input.value;
+    if (this.isOpen && !this.visitor.staffed && fresh) void this.extra((extra) => extra.offline(this));
   }
 
   #submit(): void {

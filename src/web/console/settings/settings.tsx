@@ -37,7 +37,9 @@ export default function Settings() {
   const Chosen = chosen.screen;
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === 'Escape') go('');
+      // Not the Escape of an input method, a list of choices or a half-filled field.
+      const target = event.target as HTMLElement;
+      if (event.key === 'Escape' && !target.closest('input, select, textarea')) go('');
     };
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);

@@ -40,6 +40,8 @@ export const link = signal<Link>({ state: 'idle', transport: 'socket' });
 export const outbox = signal<readonly Pending[]>([]);
 /** The browser keeps nothing: what has no ack is lost with the page. */
 export const volatile = signal(false);
+/** What was being written in each conversation, for as long as the page lives. */
+export const drafts = new Map<string, string>();
 /** The conversation that is open in the message pane. */
 export const openId = signal<string | null>(null);
 
@@ -173,6 +175,7 @@ export function clearDesk(): void {
   presence.value = new Map();
   visitorsHere.value = new Set();
   outbox.value = [];
+  drafts.clear();
   openId.value = null;
   link.value = { state: 'idle', transport: 'socket' };
 }

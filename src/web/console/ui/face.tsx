@@ -64,18 +64,21 @@ function Ring({ sinceMs }: { sinceMs: number }) {
   );
 }
 
-export function AgentFace({
-  agent,
-  own = false,
-}: {
+interface AgentProps {
   agent: Pick<AgentRow, 'name' | 'avatar'>;
   own?: boolean;
-}) {
-  const safe = /^\/[^/]/.test(agent.avatar);
+  size?: 'tiny' | 'small' | 'large';
+}
+
+/** The picture, over the initials that stand there until it has come, or when it does not come. */
+export function AgentFace({ agent, own = false, size = 'small' }: AgentProps) {
+  const { name, avatar } = agent;
+  const safe = /^\/[^/]/.test(avatar);
   return (
-    <span class="face small" aria-hidden="true">
-      <span class={`disc ${own ? 'hue-own' : `hue-${hueOf(agent.name)}`}`}>
-        {safe ? <img src={agent.avatar} alt="" /> : initials(agent.name)}
+    <span class={`face ${size}`} aria-hidden="true">
+      <span class={`disc ${own ? 'hue-own' : `hue-${hueOf(name)}`}`}>
+        {initials(name)}
+        {safe && <img key={avatar} src={avatar} alt="" />}
       </span>
     </span>
   );
