@@ -408,11 +408,12 @@ class Session implements PosthouseSession {
     this.#demand(feed);
   }
 
-  /** A message that somebody looks at must not vanish between its ack and its row. */
+  /** What somebody looks at must not vanish between its ack and its row. */
   #settle(conversation: string, key: string, index: number): void {
     const shown = [publicFeed(conversation), fullFeed(conversation)].some((f) => this.#feeds.has(f));
-    const { message, note } = this.#outbox.items.find((known) => known.key === key)?.command ?? {};
-    if (!shown || !(message || note)) return void this.#outbox.remove(key);
+    const item = this.#outbox.items.find((known) => known.key === key);
+    const { message, note, recall } = item?.command ?? {};
+    if (!shown || !(message || note || recall)) return void this.#outbox.remove(key);
     this.#outbox.acked(key, index);
     this.#after(`row ${key}`, ROW_MS, () => this.#outbox.remove(key));
   }

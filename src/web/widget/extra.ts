@@ -1,6 +1,6 @@
 // What the way to a sent text message does not need, loaded at first use: emoji, files, pictures,
 // links, what happened besides messages, recall, rating, offline form.
-import { h } from './dom.ts';
+import { h, icon } from './dom.ts';
 import css from './extra.css?inline';
 import { publicFeed } from '../shared/id.ts';
 import type { Attachment, Entry } from '../shared/gen/posthouse.ts';
@@ -45,6 +45,7 @@ const EMOJI = [
 /** Emoji stand in rows of eight. */
 const STEPS: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 8, ArrowUp: -8 };
 const SAVE_MS = 60_000;
+const SHEET = 'M6 3h8l4 4v14H6ZM14 3v4h4M9 12h6M9 16h6';
 
 function say(widget: PosthouseWidget, key: keyof typeof TEXT, value = ''): string {
   return TEXT[key][widget.language === 'zh' ? 1 : 0].replace('{}', value);
@@ -241,7 +242,7 @@ function show(widget: PosthouseWidget, item: Attachment, slot: HTMLElement): voi
   const file = h(
     'button.file',
     { type: 'button', title: label, onclick: () => void save() },
-    '📄',
+    icon(SHEET),
     h('span', {}, item.name, h('small', {}, size)),
   );
   if (!PICTURES.includes(item.mediaType)) return slot.replaceChildren(file);

@@ -143,6 +143,7 @@ function InboxDialog({ inbox, done, close }: DialogProps) {
         hint={t('greetingHint')}
         rows={2}
         maxLength={300}
+        placeholder={t('defaultGreeting')}
         value={row.greeting}
         set={(greeting) => set({ greeting })}
       />
@@ -151,6 +152,7 @@ function InboxDialog({ inbox, done, close }: DialogProps) {
         hint={t('offlineGreetingHint')}
         rows={2}
         maxLength={300}
+        placeholder={t('defaultOfflineGreeting')}
         value={row.offlineGreeting}
         set={(offlineGreeting) => set({ offlineGreeting })}
       />

@@ -1,7 +1,7 @@
 // The site: its name, default language, how long a visitor may wait; and the certificate to trust.
 import { useState } from 'preact/hooks';
 import { api } from '../state/api.ts';
-import { site } from '../state/desk.ts';
+import { answerLimitMs, site } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { tell } from '../state/toasts.ts';
 import { siteFrom, toJson } from '../state/wire-json.ts';
@@ -11,7 +11,7 @@ import { Head } from './parts.tsx';
 
 export function Site() {
   const [row, setRow] = useState({ ...site.value });
-  const [minutes, setMinutes] = useState(`${row.answerTimeoutMs / 60_000}`);
+  const [minutes, setMinutes] = useState(`${answerLimitMs.value / 60_000}`);
   const sending = useSending();
   const save = async () => {
     const { name, language } = row;

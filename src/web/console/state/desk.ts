@@ -45,6 +45,8 @@ export const drafts = new Map<string, string>();
 /** The conversation that is open in the message pane. */
 export const openId = signal<string | null>(null);
 
+/** The site's own limit, or the server's default of three minutes. */
+export const answerLimitMs = computed(() => site.value.answerTimeoutMs || 180_000);
 export const isOwner = computed(() => me.value?.role === ROLE_OWNER);
 export const isSupervisor = computed(() => (me.value?.role ?? 0) >= ROLE_SUPERVISOR);
 export const ownStatus = computed(() => presence.value.get(me.value?.id ?? 0) ?? STATUS_OFFLINE);
