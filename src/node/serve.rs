@@ -27,7 +27,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs the desk until a signal ends it.
 pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
-    let Start { loaded, inputs, language } = start;
+    #[cfg(feature = "test-peer")]
+    let test_reader = start.test_reader.clone();
+    let Start { loaded, inputs, language, .. } = start;
     let config = loaded.config;
     let descriptors = net::raise_descriptors();
     let claim_code = banner::claim_code();
@@ -82,7 +84,12 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
         notifier.ready(kept);
         reloaded
     };
+    #[cfg(feature = "test-peer")]
+    let reading = read_along(test_reader, &house);
+    #[cfg(not(feature = "test-peer"))]
+    let reading = std::future::pending();
     tokio::select! {
+        () = reading => {}
         () = notifier.watch(pulse(&house, bound)) => {}
         () = keep_certificate(acme, &presented, &house) => {}
         () = attend(&control, operator) => {}
@@ -97,6 +104,15 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     tokio::join!(drained, house.close(RESTART_MS, DRAIN_PATIENCE_MS));
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Runs the reader that a test asked for.
+#[cfg(feature = "test-peer")]
+async fn read_along(reader: Option<super::test_reader::TestReader>, house: &House) {
+    if let Some(reader) = reader {
+        reader.run(&house.desk).await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Gets and renews a certificate when a configuration line names an authority; else does nothing.

@@ -19,6 +19,7 @@ use crate::desk::{
 };
 use crate::wire::{decode_entry, encode_entry};
 
+mod bytes;
 mod copies;
 mod live;
 
