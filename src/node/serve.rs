@@ -15,8 +15,8 @@ use super::operator::Operator;
 use super::probe::{self, Live};
 use super::reload::{self, Reloaded};
 use super::{Fault, House, Start, banner, build, control, identity};
-use crate::base::code;
 use crate::base::limits::{DRAIN_PATIENCE_MS, JOURNAL_SEGMENTS, RESTART_MS};
+use crate::base::{Language, Private, code};
 use crate::config::Config;
 use crate::health;
 use crate::http;
@@ -28,7 +28,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Runs the desk until a signal ends it.
 pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     #[cfg(feature = "test-peer")]
-    let test_reader = start.test_reader.clone();
+    let reader = start.test_reader.clone();
     let Start { loaded, inputs, language, .. } = start;
     let config = loaded.config;
     let descriptors = net::raise_descriptors();
@@ -39,13 +39,7 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let acme = identity::acme(&config);
     let tls_options = TlsOptions { acme: acme.is_some() };
     let tls = server_config(Arc::clone(&presented), tls_options).map_err(NetFault::Tls)?;
-
-    let doors = Door::open(config.listen, config.plain_listen)?;
-    Door::keep(&doors);
-    let bound = doors.first().and_then(Door::address).unwrap_or(config.listen);
-    let options =
-        net::Options::usual(tls, config.trusted_proxies.clone(), config.limits.connections_max);
-    let server = Server::new(options, Arc::clone(&house.counters), Arc::clone(&house.clock));
+    let (server, doors, bound) = open_doors(&config, &house, tls)?;
     let settings = reload::settings(&config, reload::metrics_token(&config)?, &certificates);
     let app = http::App::new(house.desk.clone(), settings, Arc::clone(&house.counters));
     let router = http::router(app.clone());
@@ -55,13 +49,9 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
         server.serve(door, router.clone())?;
     }
 
-    let urls = banner::urls(&config, bound);
-    let site = house.desk.site().row.name.clone();
-    let code = claim_code.filter(|_| !house.desk.claimed());
-    // Standard output may be closed; the desk runs all the same.
-    let _ = banner::print(&site, &urls, code.as_ref(), language);
+    let status = greet(&config, &house, bound, claim_code, language);
     let notifier = Notifier::new(&inputs.variables, std::process::id());
-    notifier.ready(urls.first().map_or("ready", String::as_str));
+    notifier.ready(&status);
     tracing::info!(listen = %bound, descriptors, "ready");
 
     let (asks, asked) = mpsc::channel(1);
@@ -80,16 +70,13 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let reloading = || {
         notifier.reloading();
         let reloaded = live.reload();
-        let kept = if reloaded.is_ok() { "" } else { "configuration kept: see the log" };
-        notifier.ready(kept);
+        let kept = "the new configuration has a mistake and was not taken";
+        notifier.ready(if reloaded.is_ok() { &status } else { kept });
         reloaded
     };
     #[cfg(feature = "test-peer")]
-    let reading = read_along(test_reader, &house);
-    #[cfg(not(feature = "test-peer"))]
-    let reading = std::future::pending();
+    let _reading = reader.map(|reader| reader.start(&house.desk));
     tokio::select! {
-        () = reading => {}
         () = notifier.watch(pulse(&house, bound)) => {}
         () = keep_certificate(acme, &presented, &house) => {}
         () = attend(&control, operator) => {}
@@ -106,13 +93,35 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Runs the reader that a test asked for.
-#[cfg(feature = "test-peer")]
-async fn read_along(reader: Option<super::test_reader::TestReader>, house: &House) {
-    if let Some(reader) = reader {
-        reader.run(&house.desk).await;
-    }
-    std::future::pending::<()>().await;
+/// The sockets that are listened on, kept by the service manager, and the server for them.
+fn open_doors(
+    config: &Config,
+    house: &House,
+    tls: Arc<rustls::ServerConfig>,
+) -> Result<(Server, Vec<Door>, SocketAddr), Fault> {
+    let doors = Door::open(config.listen, config.plain_listen)?;
+    Door::keep(&doors);
+    let bound = doors.first().and_then(Door::address).unwrap_or(config.listen);
+    let options =
+        net::Options::usual(tls, config.trusted_proxies.clone(), config.limits.connections_max);
+    let server = Server::new(options, Arc::clone(&house.counters), Arc::clone(&house.clock));
+    Ok((server, doors, bound))
+}
+
+/// Prints the banner; returns what the service manager shows.
+fn greet(
+    config: &Config,
+    house: &House,
+    bound: SocketAddr,
+    claim_code: Option<Private>,
+    language: Language,
+) -> String {
+    let urls = banner::urls(config, bound);
+    let site = house.desk.site().row.name.clone();
+    let code = claim_code.filter(|_| !house.desk.claimed());
+    // Standard output may be closed; the desk runs all the same.
+    let _ = banner::print(&site, &urls, code.as_ref(), language);
+    urls.into_iter().next().unwrap_or_else(|| "ready".to_owned())
 }
 
 /// Gets and renews a certificate when a configuration line names an authority; else does nothing.

@@ -23,8 +23,15 @@ pub struct TestReader {
 }
 
 impl TestReader {
+    /// Runs until the desk ends.
+    #[allow(clippy::disallowed_methods, reason = "a task of the composition root")]
+    pub(super) fn start(self, desk: &Desk) -> tokio::task::JoinHandle<()> {
+        let desk = desk.clone();
+        tokio::spawn(async move { self.run(&desk).await })
+    }
+
     /// Appends a line `EPOCH INDEX` for each entry; ends when the file takes nothing.
-    pub(super) async fn run(self, desk: &Desk) {
+    async fn run(self, desk: &Desk) {
         let opened = OpenOptions::new().create(true).append(true).open(&self.file);
         let (Ok(mut file), Ok(mut feed)) = (opened, desk.site_feed("test").await) else { return };
         while let Ok(entries) = feed.next().await {

@@ -1,5 +1,5 @@
-//! Bytes that reach the disk for a message of 200 bytes, as a file system writes them: every page of
-//! 4 KiB that was touched since the last sync, once. Its own journal is not in it.
+//! Bytes that reach the disk for a message of 200 bytes, as a file system writes them: every page
+//! of 4 KiB that was touched since the last sync, once. Its own journal is not in it.
 
 use std::collections::BTreeSet;
 use std::io;
