@@ -17,5 +17,7 @@ mod frames;
 mod hostile;
 #[path = "api/operator.rs"]
 mod operator;
+#[path = "api/pictures.rs"]
+mod pictures;
 #[path = "api/worlds.rs"]
 mod worlds;

@@ -153,6 +153,84 @@ fn what_a_running_desk_cannot_repair_is_told_with_the_command_to_type() {
     assert_eq!(code(&run(&folder, &["store", "check"])), 1);
 }
 
+/// The status of `/metrics` for a reader from elsewhere with this token, and the endpoints that a
+/// visitor is told.
+fn told(server: &Server, token: &str) -> (String, Value) {
+    let ask = |head: &str, body: &str| {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+        let length = body.len();
+        write!(stream, "{head}Host: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n")
+            .unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let elsewhere = "X-Forwarded-For: 192.0.2.1\r\nAuthorization: Bearer ";
+    let metrics = ask(&format!("GET /metrics HTTP/1.1\r\n{elsewhere}{token}\r\n"), "");
+    let head = "POST /v1/visitor HTTP/1.1\r\nContent-Type: application/json\r\n";
+    let visitor = ask(head, &format!("{{\"inbox\":\"{}\"}}", server.inbox_key));
+    let body = visitor.split("\r\n\r\n").nth(1).unwrap_or_default();
+    let body: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{visitor}"));
+    (metrics.get(9..12).unwrap_or_default().to_owned(), body["endpoints"].clone())
+}
+
+#[test]
+fn a_reload_takes_all_that_can_change_or_nothing_and_names_what_needs_a_restart() {
+    let folder = folder("commands-reload");
+    let mut server = Server::set_up(&binary(), &folder, None).unwrap();
+    let file = folder.join("posthouse.yaml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    let token = |text: &str| std::fs::write(folder.join("token"), text).unwrap();
+    let reload = || {
+        let words = ["config", "reload", "--json", "--config", "posthouse.yaml"];
+        run(&folder, &words)
+    };
+    write("metrics: {token_file: token}\n");
+    token("first\nsecond line\n");
+    assert_eq!(code(&reload()), 3, "nobody runs");
+    server.set("POSTHOUSE_CONFIG", &file.to_string_lossy());
+    server.start().unwrap();
+    let old = ("200".to_owned(), serde_json::json!([]));
+    assert_eq!(told(&server, "first"), old);
+    assert_eq!(told(&server, "second").0, "403");
+
+    // Each of these has one mistake: nothing of it is taken.
+    token("second\n");
+    std::fs::write(folder.join("bad.pem"), "no certificate").unwrap();
+    let good = "endpoints: ['https://b.example']\nmetrics: {token_file: token}\n";
+    for mistake in [
+        "lgo: {level: info}",
+        "trusted_proxies: [nonsense]",
+        "tls: {certificate: bad.pem, key: bad.pem}",
+    ] {
+        write(&format!("{good}{mistake}\n"));
+        let kept = reload();
+        assert_eq!(code(&kept), 2, "{mistake}: {}", String::from_utf8_lossy(&kept.stderr));
+        assert_eq!(told(&server, "first"), old, "{mistake}");
+    }
+
+    write(&format!("{good}listen: 127.0.0.1:1\nplugins: [{{name: p}}]\n"));
+    let taken = reload();
+    assert_eq!(code(&taken), 1, "{}", String::from_utf8_lossy(&taken.stderr));
+    let text = String::from_utf8_lossy(&taken.stdout).into_owned();
+    let changes: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let waits: Vec<&str> = changes
+        .iter()
+        .filter(|change| change["needs_restart"] == true)
+        .map(|change| change["key"].as_str().unwrap())
+        .collect();
+    // The flag of the running process comes before the file, so `listen` has not changed.
+    assert_eq!(waits, ["plugins"], "{text}");
+    assert!(changes.iter().any(|change| change["key"] == "endpoints"), "{text}");
+    let new = ("200".to_owned(), serde_json::json!(["https://b.example"]));
+    assert_eq!(told(&server, "second"), new);
+    assert_eq!(told(&server, "first").0, "403");
+    assert_eq!(code(&reload()), 1, "it is named until the restart");
+    server.stop().unwrap();
+}
+
 #[test]
 fn a_renewed_certificate_is_presented_without_a_restart() {
     let folder = folder("commands-cert");

@@ -303,24 +303,28 @@ async fn a_drained_house_lets_requests_end_and_takes_no_more() {
     drop(idle);
 }
 
-/// A desk of its own process, with 64 descriptors.
-struct Poor {
+/// A desk in a process of its own.
+struct Desk {
     process: Child,
     address: SocketAddr,
     data: PathBuf,
 }
 
-impl Poor {
-    fn start() -> Self {
+impl Desk {
+    /// With so many descriptors, or with what the machine gives.
+    fn start(name: &str, descriptors: Option<u32>) -> Self {
         let binary = std::env::var_os("POSTHOUSE_BIN")
             .unwrap_or_else(|| env!("CARGO_BIN_EXE_posthouse").into());
-        let data = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("few_descriptors");
+        let data = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_dir_all(&data);
         let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
+        let limit = descriptors.map_or(String::new(), |most| format!("ulimit -n {most}; "));
+        let run = "exec \"$0\" serve --data \"$1\" --listen \"$2\"";
         let process = Command::new("sh")
-            .args(["-c", "ulimit -n 64; exec \"$0\" serve --data \"$1\" --listen \"$2\""])
+            .args(["-c", &format!("{limit}{run}")])
+            .env_remove("POSTHOUSE_BIN")
             .arg(binary)
             .arg(&data)
             .arg(address.to_string())
@@ -342,6 +346,16 @@ impl Poor {
         Some(answer.get(9..12)?.to_owned())
     }
 
+    /// Sockets that it holds, the one that asks among them.
+    async fn sockets(&self) -> u64 {
+        let mut tcp = TcpStream::connect(self.address).await.unwrap();
+        let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        tcp.write_all(request).await.unwrap();
+        let figures = last_words(&mut tcp).await;
+        let line = figures.lines().find_map(|line| line.strip_prefix("posthouse_sockets "));
+        line.unwrap_or_else(|| panic!("{figures}")).trim().parse().unwrap()
+    }
+
     async fn becomes_healthy(&self) -> bool {
         for _ in 0..100 {
             if self.health().await.as_deref() == Some("200") {
@@ -353,7 +367,7 @@ impl Poor {
     }
 }
 
-impl Drop for Poor {
+impl Drop for Desk {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -363,7 +377,7 @@ impl Drop for Poor {
 
 #[tokio::test]
 async fn a_desk_with_sixty_four_descriptors_survives_three_hundred_sockets() {
-    let mut desk = Poor::start();
+    let mut desk = Desk::start("few_descriptors", Some(64));
     assert!(desk.becomes_healthy().await, "it starts");
     let mut kept = Vec::new();
     for _ in 0..300 {
@@ -375,4 +389,45 @@ async fn a_desk_with_sixty_four_descriptors_survives_three_hundred_sockets() {
     drop(kept);
     assert!(desk.becomes_healthy().await, "it serves again");
     assert!(desk.process.try_wait().unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_real_desk_closes_four_hundred_slow_peers_and_serves_the_others() {
+    const HEAD: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ";
+    const BODY: &[u8] =
+        b"POST /v1/visitor HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+          Content-Length: 60000\r\n\r\n{\"inbox\": \"";
+    const HALF_HELLO: &[u8] = &[0x16, 3, 1, 0x02, 0, 1, 0, 0x01, 0xfc, 3, 3];
+    const HALF_RECORD: &[u8] = &[0x16, 3];
+    const UPGRADE: &[u8] =
+        b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+          Sec-WebSocket-Protocol: posthouse.v1\r\n\r\n";
+    let long: &'static [u8] =
+        format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: {}", "a".repeat(40_000)).leak().as_bytes();
+    let ways: [&'static [u8]; 7] = [b"", HEAD, BODY, HALF_HELLO, HALF_RECORD, UPGRADE, long];
+    let mut desk = Desk::start("slow_peers", None);
+    assert!(desk.becomes_healthy().await, "it starts");
+    let begun = Instant::now();
+    let mut slow = Vec::new();
+    for n in 0..400 {
+        let tcp = TcpStream::connect(desk.address).await.unwrap();
+        slow.push(tokio::spawn(trickle(tcp, ways[n % ways.len()], b"a")));
+    }
+    assert!(desk.sockets().await >= 300, "they are held at first");
+    let mut slowest = Duration::ZERO;
+    while !slow.iter().all(tokio::task::JoinHandle::is_finished) {
+        let asked = Instant::now();
+        assert_eq!(desk.health().await.as_deref(), Some("200"), "after {:?}", begun.elapsed());
+        slowest = slowest.max(asked.elapsed());
+        assert!(begun.elapsed() < 2 * CLOSED_WITHIN, "some are still open");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for (n, peer) in slow.into_iter().enumerate() {
+        let lasted = peer.await.unwrap();
+        assert!(lasted <= CLOSED_WITHIN, "way {}: {lasted:?}", n % ways.len());
+    }
+    assert!(slowest < Duration::from_secs(1), "a healthy request took {slowest:?}");
+    assert!(desk.sockets().await <= 3, "every place was given back");
+    assert!(desk.process.try_wait().unwrap().is_none(), "it runs");
 }

@@ -183,11 +183,10 @@ impl Desk {
     /// A password that is too short or long, or the store's refusal.
     pub async fn replace_password(&self, of: AgentId, password: &Private) -> Result<(), Refusal> {
         let secret = self.secret(of, password).await?;
+        self.append(smallvec![Item::Fact(Fact::Secret(secret))]).await?;
+        // After the password is another one, so that the old one cannot open a sign-in that stays.
         let sign_ins = self.0.reads.run(move |reader| reader.sign_ins_of(of)).await?;
-        let ended =
-            sign_ins.into_iter().map(|row| Item::Fact(Fact::SignIn(SignIn { ended: true, ..row })));
-        let items = std::iter::once(Item::Fact(Fact::Secret(secret))).chain(ended).collect();
-        self.append(items).await.map(drop)
+        self.end_sign_ins(sign_ins).await
     }
 
     /// Changes agents, teams, inboxes or the site. Returns the number of the row that was made or
@@ -304,7 +303,7 @@ impl Desk {
         work.await.unwrap_or(Err(Refusal::new(code::GOING_AWAY)))
     }
 
-    async fn append(&self, items: SmallVec<[Item; 2]>) -> Result<(), Refusal> {
+    pub(super) async fn append(&self, items: SmallVec<[Item; 2]>) -> Result<(), Refusal> {
         self.0.ledger.append(items).await.map(drop)
     }
 }

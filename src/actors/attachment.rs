@@ -39,7 +39,7 @@ impl Desk {
             (None, Peer::Visitor(_)) => {}
             (None, Peer::Agent(_)) => return Err(Refusal::new(code::NO_CONVERSATION)),
         }
-        let used = self.0.reads.run(move |reader| reader.blob_bytes(conversation)).await?;
+        let used = self.0.reads.run(move |reader| reader.blob_bytes(Some(conversation))).await?;
         let room = CONVERSATION_BLOB_BYTES.saturating_sub(used);
         if room == 0 {
             return Err(Refusal::new(code::QUOTA));
@@ -66,7 +66,7 @@ impl Desk {
         };
         self.admit(peer, feed).await?;
         let found = self.0.reads.run(move |reader| reader.blob(id)).await?;
-        let own = found.filter(|row| row.conversation == conversation);
+        let own = found.filter(|row| row.conversation == Some(conversation));
         let row = own.ok_or(Refusal::new(code::NO_BLOB))?;
         Ok((row.attachment, self.0.blobs.path(id)))
     }
@@ -97,7 +97,7 @@ impl Upload {
         let hash = blocking(move || blob.finish()).await?;
         let row = BlobRow {
             id: attachment.blob,
-            conversation: self.conversation,
+            conversation: Some(self.conversation),
             attachment: attachment.clone(),
             hash,
             at: self.desk.clock().wall(),
@@ -109,7 +109,7 @@ impl Upload {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Refusal> {
     match tokio::task::spawn_blocking(work).await {

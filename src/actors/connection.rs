@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Sleep;
 
 use super::desk::{Desk, Surroundings};
@@ -341,7 +342,7 @@ impl Connection {
             epoch: self.desk.epoch(),
             now: self.desk.clock().wall(),
             ping_interval_ms: PING_INTERVAL_MS,
-            endpoints: &self.desk.0.endpoints,
+            endpoints: &self.desk.endpoints(),
             staffed: self.staffed,
             language: self.session.language(),
         };
@@ -533,6 +534,10 @@ impl Desk {
     }
 
     pub(super) fn tell_front(&self, input: FrontInput) {
+        // In order, unless more waits than the front has room for.
+        let Err(TrySendError::Full(input)) = self.0.front.try_send(input) else {
+            return;
+        };
         let front = self.0.front.clone();
         spawn(async move {
             // A front that is gone needs no news.

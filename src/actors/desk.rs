@@ -5,8 +5,8 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -49,7 +49,7 @@ pub(super) struct Inner {
     /// Password checks at a time: each holds 19 MiB for its memory-hard hash.
     pub passwords: Arc<Semaphore>,
     pub claim_code: Option<Private>,
-    pub endpoints: Vec<String>,
+    pub endpoints: RwLock<Arc<[String]>>,
     pub national: bool,
     pub blobs: Blobs,
     pub draining: AtomicBool,
@@ -86,6 +86,22 @@ impl Desk {
     #[must_use]
     pub fn site(&self) -> Arc<Site> {
         Arc::clone(&self.0.site.borrow())
+    }
+
+    /// Base URLs that clients try, best first.
+    #[must_use]
+    pub fn endpoints(&self) -> Arc<[String]> {
+        Arc::clone(&self.0.endpoints.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Clients that come from now on are told these URLs.
+    pub fn set_endpoints(&self, endpoints: Vec<String>) {
+        *self.0.endpoints.write().unwrap_or_else(PoisonError::into_inner) = endpoints.into();
+    }
+
+    /// Least time between two commits from now on.
+    pub fn set_commit_interval(&self, min_ms: u64) {
+        self.0.ledger.fabric().set_commit_interval(min_ms);
     }
 
     /// Whether somebody of the team takes conversations now.
@@ -172,6 +188,11 @@ impl Desk {
     /// An agent's own status.
     pub fn status(&self, agent: AgentId, status: Status) {
         self.tell_front(FrontInput::Status { agent, status });
+    }
+
+    /// An agent without a connection asked for something.
+    pub fn seen(&self, agent: AgentId) {
+        self.tell_front(FrontInput::Seen(agent));
     }
 
     fn to_shard(&self, conversation: ConversationId, input: ShardInput) -> Result<(), Refusal> {

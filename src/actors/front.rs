@@ -28,6 +28,8 @@ pub enum FrontInput {
     Status { agent: AgentId, status: Status },
     /// A console of the agent connected, or one is gone.
     Console { agent: AgentId, connected: bool },
+    /// A console of the agent asked by HTTP: it is there, and asks again within seconds.
+    Seen(AgentId),
     /// A conversation after one of its life events.
     Row(Box<Conversation>),
     /// The conversation did not take a proposal.
@@ -78,6 +80,10 @@ impl Front {
         let now = front.desk.clock().tick();
         front.take_site();
         for row in open {
+            // Who had conversations before the restart has the time of a reload to come back.
+            if let Some(agent) = row.agent {
+                front.consoles.entry(agent).or_default().closed = Some(now);
+            }
             front.take_row(&row, now);
         }
         front
@@ -126,6 +132,10 @@ impl Front {
             }
             FrontInput::Status { agent, status } => {
                 self.consoles.entry(agent).or_default().chosen = status;
+            }
+            FrontInput::Seen(agent) => {
+                let consoles = self.consoles.entry(agent).or_default();
+                consoles.closed = (consoles.open == 0).then_some(now);
             }
             FrontInput::Console { agent, connected } => {
                 let consoles = self.consoles.entry(agent).or_default();

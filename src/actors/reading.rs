@@ -278,22 +278,22 @@ fn frames(feed: Feed, entries: &[Paged]) -> Vec<(Index, Bytes)> {
     entries.iter().map(frame).collect()
 }
 
-/// A follower for the time of one long poll.
-struct Follower {
+/// A follower for the time of one wait.
+pub(super) struct Follower {
     desk: Desk,
     feed: Feed,
     outbox: Arc<Outbox>,
 }
 
 impl Follower {
-    fn new(desk: Desk, feed: Feed) -> Self {
+    pub(super) fn new(desk: Desk, feed: Feed) -> Self {
         let outbox = Arc::new(Outbox::default());
         desk.0.hub.follow(feed, &outbox);
         Self { desk, feed, outbox }
     }
 
     /// The hints that came, when something came.
-    async fn next(&self) -> Vec<Bytes> {
+    pub(super) async fn next(&self) -> Vec<Bytes> {
         let mut inputs = std::collections::VecDeque::new();
         std::future::poll_fn(|context| {
             self.outbox.register(context.waker());

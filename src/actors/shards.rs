@@ -180,7 +180,7 @@ fn facts(reader: &Reader, question: Question) -> Result<Facts, Fault> {
     let attachment = match blob {
         Some(blob) => reader
             .blob(blob)?
-            .filter(|row| row.conversation == conversation)
+            .filter(|row| row.conversation == Some(conversation))
             .map(|row| row.attachment),
         None => None,
     };

@@ -1,8 +1,8 @@
 //! Puts the actors together: store, hub, shards, front, publisher; and takes them down again.
 
 use std::hash::RandomState;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -12,6 +12,7 @@ use super::ledger::Ledger;
 use super::publisher::Publisher;
 use super::reads::Reads;
 use super::shards::ShardTask;
+use super::sweep::sweep;
 use super::task::spawn;
 use super::ticket::SHARDS_MOST;
 use crate::base::counters::Counters;
@@ -104,13 +105,14 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
         settings: Semaphore::new(1),
         passwords: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
         claim_code,
-        endpoints,
+        endpoints: RwLock::new(endpoints.into()),
         national,
         blobs,
         draining: AtomicBool::new(false),
         drain: watch::Sender::new(None),
     }));
     spawn(Front::new(desk.clone(), staff, queue).run(front_of));
+    spawn(sweep(desk.clone()));
     Ok(Running { desk, writer })
 }
 

@@ -120,6 +120,13 @@ pub const READ_PERMITS: usize = 8;
 pub const ATTACHMENT_BYTES: u64 = 20 * 1024 * 1024;
 /// Attachment bytes of one conversation.
 pub const CONVERSATION_BLOB_BYTES: u64 = 500 * 1024 * 1024;
+/// An agent's picture, in bytes and in pixels of its longer side: it is shown 40 pixels wide, on
+/// every page that has the widget. The console sends 256 pixels, about 20 KiB.
+pub const PICTURE_BYTES: usize = 256 * 1024;
+pub const PICTURE_SIDE: u32 = 1024;
+/// Bytes of all agents' pictures. Former ones are kept, because history names them: enough for
+/// two hundred agents with a dozen each.
+pub const PICTURES_BYTES: u64 = 64 * 1024 * 1024;
 /// Pixels of an image: a decompression bomb is refused by its header.
 pub const IMAGE_PIXELS: u64 = 50_000_000;
 /// Free bytes and file entries below which an operator is warned: days of a busy desk.
@@ -158,6 +165,14 @@ pub const JSON_BYTES: usize = 64 * 1024;
 pub const POLL_MS: u64 = 25_000;
 /// Life of a sign-in, renewed by nothing: a working day must not end in the middle of a sentence.
 pub const SIGN_IN_MS: u64 = 14 * 24 * 60 * 60 * 1000;
+/// A sign-in stays on disk for this time after it expired, so that a clock that jumps ahead and
+/// back ends nobody's day.
+pub const SIGN_IN_KEPT_MS: u64 = 24 * 60 * 60 * 1000;
+/// When expired sign-ins are looked for: soon after the start, then seldom.
+pub const SWEEP_FIRST_MS: u64 = 60 * 1000;
+pub const SWEEP_MS: u64 = 60 * 60 * 1000;
+/// Sign-ins ended by one proposal: about 64 bytes each, far below a frame.
+pub const SIGN_INS_AT_ONCE: usize = 500;
 /// Characters of a password. Argon2 makes long ones no slower; the ceiling bounds the hash's input.
 pub const PASSWORD_LEAST: usize = 10;
 pub const PASSWORD_MOST: usize = 128;

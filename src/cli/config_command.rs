@@ -1,12 +1,14 @@
-//! `posthouse config check|show|diff|schema`.
+//! `posthouse config check|show|diff|schema|reload`.
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::{Ending, Failure, Settings, report};
-use crate::base::Language;
+use crate::base::{Language, code};
 use crate::config::{self, Config, Source};
+use crate::node::control::{self, Called, Request};
 
 #[derive(Args, Debug)]
 pub struct ConfigCommand {
@@ -36,6 +38,14 @@ enum Action {
     },
     /// Print the JSON schema of the file, for editors.
     Schema,
+    /// Have the running desk take the configuration: all of it or nothing.
+    Reload {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl ConfigCommand {
@@ -44,6 +54,7 @@ impl ConfigCommand {
             Action::Check(settings) => check(&settings, out, language),
             Action::Show { settings, json } => show(&settings, json, out),
             Action::Diff { settings, json } => diff(&settings, json, out),
+            Action::Reload { settings, json } => reload(&settings, json, out, language),
             Action::Schema => {
                 writeln!(out, "{:#}", config::schema())?;
                 Ok(Ending::Done)
@@ -67,6 +78,36 @@ fn check(settings: &Settings, out: &mut dyn Write, language: Language) -> Result
         report::print_lines(out, &problem.lines(language))?;
     }
     Ok(if problems.is_empty() { Ending::Done } else { Ending::Finding })
+}
+
+/// Settings that wait for a restart are a finding.
+fn reload(
+    settings: &Settings,
+    json: bool,
+    out: &mut dyn Write,
+    language: Language,
+) -> Result<Ending, Failure> {
+    let data = settings.load()?.config.data;
+    let mut waiting = 0;
+    let mut row = |row: Value| {
+        let restart = row["needs_restart"] == true;
+        waiting += usize::from(restart);
+        if json {
+            return writeln!(out, "{row}");
+        }
+        let word = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let change = format!("{}: {} -> {}", word("key"), word("old"), word("new"));
+        if restart {
+            let lines = report::lines(code::CONFIG_NEEDS_RESTART, &change, language);
+            return report::print_lines(out, &lines);
+        }
+        writeln!(out, "{change}")
+    };
+    match control::call(&data, &Request::Reload, &mut row)? {
+        Called::Done(_) => Ok(if waiting == 0 { Ending::Done } else { Ending::Finding }),
+        Called::Refused { code, about } => Err(Failure::coded(code, about)),
+        Called::Nobody => Err(Failure::coded(code::CLI_NOT_RUNNING, data.display().to_string())),
+    }
 }
 
 fn show(settings: &Settings, json: bool, out: &mut dyn Write) -> Result<Ending, Failure> {

@@ -72,7 +72,8 @@ impl From<serde_json::Error> for Failure {
 /// What the desk refuses is wrong in what was asked, as are these.
 fn is_usage(code: Code) -> bool {
     let refused = code.row().is_some_and(|row| row.family == Family::Refusal);
-    refused || [code::CLI_PASSWORD, code::CLI_CLAIMED, code::CLI_NO_SITE].contains(&code)
+    let usage = [code::CLI_PASSWORD, code::CLI_CLAIMED, code::CLI_NO_SITE, code::CONFIG_KEPT];
+    refused || usage.contains(&code)
 }
 
 /// The three lines of a code.

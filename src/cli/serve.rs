@@ -13,6 +13,14 @@ pub struct Serve {
     /// Address and port of the TLS listener.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
+    /// Write a line for each entry of the site into this file, as a durable reader.
+    #[cfg(feature = "test-peer")]
+    #[arg(long, value_name = "FILE")]
+    test_reader: Option<std::path::PathBuf>,
+    /// Let that reader confirm before it writes.
+    #[cfg(feature = "test-peer")]
+    #[arg(long)]
+    test_reader_careless: bool,
 }
 
 impl Serve {
@@ -26,8 +34,17 @@ impl Serve {
         for finding in &loaded.findings {
             report::print_lines(&mut std::io::stderr().lock(), &finding.lines(language))?;
         }
-        node::run(node::Start { loaded, inputs, language })
-            .map_err(|fault| Failure::coded(fault.code, fault.detail))?;
+        let start = node::Start {
+            loaded,
+            inputs,
+            language,
+            #[cfg(feature = "test-peer")]
+            test_reader: self.test_reader.map(|file| node::test_reader::TestReader {
+                file,
+                careless: self.test_reader_careless,
+            }),
+        };
+        node::run(start).map_err(|fault| Failure::coded(fault.code, fault.detail))?;
         Ok(Ending::Done)
     }
 }

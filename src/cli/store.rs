@@ -298,7 +298,9 @@ fn kind_and_body(body: &Body) -> (&'static str, Value) {
         Body::Profile(profile) => ("profile", json!({ "name": &*profile.name })),
         Body::Tombstone(Gone::Recalled) => ("tombstone", json!("recalled")),
         Body::Tombstone(Gone::Deleted) => ("tombstone", json!("deleted")),
-        Body::Agent(row) => ("agent", json!({ "agent": row.id.0, "login": row.login })),
+        Body::Agent(row) => {
+            ("agent", json!({ "agent": row.id.0, "login": row.login, "avatar": row.avatar() }))
+        }
         Body::Team(row) => ("team", json!({ "team": row.id.0, "name": row.name })),
         Body::Inbox(row) => ("inbox", json!({ "inbox": row.id.0, "key": row.key })),
         Body::Site(row) => ("site", json!({ "name": row.name, "claimed": row.claimed })),
@@ -308,8 +310,8 @@ fn kind_and_body(body: &Body) -> (&'static str, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{AgentId, MessageKey, Wall};
-    use crate::desk::Author;
+    use crate::base::{AgentId, BlobId, MessageKey, Wall};
+    use crate::desk::{AgentRow, Attachment, Author, Role};
 
     #[test]
     fn a_message_is_dumped_with_conversation_seq_key_sender_and_body() {
@@ -325,5 +327,22 @@ mod tests {
         assert_eq!((&row["seq"], &row["index"]), (&json!(2), &json!(9)));
         assert_eq!(row["key"], "0000000000000000000000000000000a");
         assert_eq!((&row["sender"], &row["body"]), (&json!("agent:3"), &json!("hello")));
+    }
+
+    #[test]
+    fn an_agent_is_dumped_with_the_path_of_the_picture() {
+        let agent = AgentRow {
+            id: AgentId(3),
+            login: "ben".into(),
+            name: "Ben".into(),
+            picture: Some(Attachment::named(BlobId(0xb))),
+            role: Role::Agent,
+            capacity: 5,
+            teams: Vec::new(),
+            disabled: false,
+        };
+        let (kind, body) = kind_and_body(&Body::Agent(agent));
+        assert_eq!((kind, &body["login"]), ("agent", &json!("ben")));
+        assert_eq!(body["avatar"], "/v1/avatars/0000000000000000000000000000000b");
     }
 }

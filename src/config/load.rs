@@ -33,10 +33,12 @@ pub struct Loaded {
     pub(super) tree: Node,
 }
 
-/// The outcome of a reload that was taken.
+/// The outcome of a reload that can be taken.
 #[derive(Clone, Debug)]
 pub struct Reloaded {
     pub loaded: Loaded,
+    /// What will be in force: settings that need a restart are as they were.
+    pub next: Config,
     /// What differs from the configuration in force.
     pub changes: Vec<Change>,
 }
@@ -86,7 +88,8 @@ pub fn reload(inputs: &Inputs, in_force: &Config) -> Result<Reloaded, Vec<Proble
                 .at(change.key.clone(), change.new.clone()),
         );
     }
-    Ok(Reloaded { loaded, changes })
+    let next = print::reloaded(in_force, &loaded.config);
+    Ok(Reloaded { loaded, next, changes })
 }
 
 impl Inputs {

@@ -17,7 +17,7 @@ mod value;
 pub use crypto::{ClientCertificates, Crypto, National, Profile, SmHint, TlsFamily};
 pub use load::{Inputs, Loaded, Reloaded, load, reload};
 pub use model::{Acme, Config, Limits, Log, LogFormat, Metrics, Plugin, Site, Store, Tls, Tongue};
-pub use print::{Change, Setting, diff, schema, settings, yaml};
+pub use print::{Change, Setting, diff, reloaded, schema, settings, yaml};
 pub use problem::{Hint, Problem};
 pub use tree::{Place, Source};
 pub use value::{Network, is_base_url, is_host_name};

@@ -85,14 +85,38 @@ fn collect(prefix: &str, schema: &Value, default: &Value, found: &mut Vec<Settin
 
 /// Settings that apply at once when the process is told to reload; all others at the next start.
 const RELOADED: &[&str] = &[
+    "endpoints",
+    "limits.attachment_mib",
+    "limits.connections_max",
+    "log.level",
+    "metrics.token_file",
+    "site.names",
+    "store.min_commit_interval_ms",
     "tls.certificate",
     "tls.key",
-    "tls.national.sign_certificate",
-    "tls.national.sign_key",
     "tls.national.encrypt_certificate",
     "tls.national.encrypt_key",
-    "log.level",
+    "tls.national.sign_certificate",
+    "tls.national.sign_key",
+    "trusted_proxies",
 ];
+
+/// The configuration in force with those settings of `new` that apply at once.
+#[must_use]
+pub fn reloaded(in_force: &Config, new: &Config) -> Config {
+    let mut next = in_force.clone();
+    next.endpoints.clone_from(&new.endpoints);
+    next.limits = new.limits.clone();
+    next.log.level.clone_from(&new.log.level);
+    next.metrics = new.metrics.clone();
+    next.site = new.site.clone();
+    next.store.min_commit_interval_ms = new.store.min_commit_interval_ms;
+    next.tls.certificate.clone_from(&new.tls.certificate);
+    next.tls.key.clone_from(&new.tls.key);
+    next.tls.national = new.tls.national.clone();
+    next.trusted_proxies.clone_from(&new.trusted_proxies);
+    next
+}
 
 /// What differs from `old` to `new`.
 #[must_use]

@@ -177,8 +177,47 @@ fn a_reload_is_all_or_nothing_and_says_what_waits_for_a_restart() {
     assert_eq!(reloaded.changes.len(), 2);
     assert_eq!(reloaded.loaded.findings.len(), 1);
     assert_eq!(reloaded.loaded.findings[0].key, "listen");
+    assert_eq!(
+        (reloaded.next.log.level.as_str(), reloaded.next.listen),
+        ("debug", in_force.listen)
+    );
+    let again = reload(&inputs, &reloaded.next).unwrap().changes;
+    assert_eq!(again.len(), 1, "what waits for a restart is told until then");
     folder.file("posthouse.yaml", "log: {level: debug}\nlistne: 127.0.0.1:1\n");
     assert!(reload(&inputs, &in_force).is_err());
+}
+
+/// A configuration that differs from the default in every setting.
+fn another() -> Config {
+    let text = "
+        listen: 127.0.0.1:1
+        plain_listen: 127.0.0.1:2
+        data: /elsewhere
+        site: {names: [a.example]}
+        tls:
+          certificate: c.pem
+          key: k.pem
+          acme: {directory: 'https://a.example/d', contact: ['mailto:a@a.example'],
+                 domains: [a.example], root: r.pem}
+        trusted_proxies: [10.0.0.0/8]
+        endpoints: ['https://a.example']
+        store: {min_commit_interval_ms: 1, journal_segment_mib: 1, redb_cache_mib: 5}
+        limits: {attachment_mib: 1, connections_max: 16}
+        metrics: {token_file: t}
+        log: {level: debug, format: json}
+        language: zh
+        plugins: [{name: p}]";
+    serde_saphyr::from_str(text).unwrap()
+}
+
+#[test]
+fn a_reload_takes_every_setting_that_says_so_and_no_other() {
+    let (old, new) = (Config::default(), another());
+    let all = diff(&old, &new);
+    assert_eq!(all.len(), settings().len(), "a setting is missing in this test: {all:?}");
+    let next = reloaded(&old, &new);
+    assert!(diff(&old, &next).iter().all(|change| !change.needs_restart));
+    assert!(diff(&next, &new).iter().all(|change| change.needs_restart));
 }
 
 #[test]

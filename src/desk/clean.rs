@@ -112,11 +112,3 @@ pub(super) fn origin(text: &str) -> Checked<String> {
     }
     Ok(text)
 }
-
-/// A path of this server (`/v1/…`), or nothing: pictures never come from elsewhere.
-pub(super) fn local_path(text: &str) -> Checked<String> {
-    let local = text.is_empty() || (text.starts_with('/') && !text.starts_with("//"));
-    let plain = text.len() <= limits::NAME_BYTES
-        && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\' && b != b'"' && b != b'<');
-    if local && plain { Ok(text.to_owned()) } else { Err(Refusal::new(code::BAD_VALUE)) }
-}

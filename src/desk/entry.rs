@@ -155,11 +155,21 @@ pub struct AgentRow {
     pub id: AgentId,
     pub login: String,
     pub name: Private,
-    pub avatar: String,
+    /// `None` = initials.
+    pub picture: Option<Attachment>,
     pub role: Role,
     pub capacity: u32,
     pub teams: Vec<TeamId>,
     pub disabled: bool,
+}
+
+impl AgentRow {
+    /// Path of the picture on this server, empty without one. Its id is made of its bytes, so what
+    /// a path shows never changes.
+    #[must_use]
+    pub fn avatar(&self) -> String {
+        self.picture.as_ref().map_or_else(String::new, |file| format!("/v1/avatars/{}", file.blob))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,4 +23,6 @@ pub use entry::{
     SiteRow, Target, TeamRow, Who,
 };
 pub use site::Site;
-pub use site_decide::{AgentChange, InboxChange, NewAgent, SiteChange, SiteCommand, TeamChange};
+pub use site_decide::{
+    AgentChange, InboxChange, NewAgent, PictureChange, SiteChange, SiteCommand, TeamChange,
+};

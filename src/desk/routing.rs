@@ -358,7 +358,7 @@ mod tests {
                 id: AgentId(id),
                 login: format!("a{id}"),
                 name: Private::default(),
-                avatar: String::new(),
+                picture: None,
                 role: Role::Agent,
                 capacity,
                 teams: vec![TEAM],

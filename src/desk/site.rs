@@ -84,7 +84,7 @@ impl Site {
     #[must_use]
     pub fn assignee(&self, id: AgentId) -> Option<Assignee> {
         let row = self.agent(id)?;
-        Some(Assignee { agent: id, name: row.name.clone(), avatar: row.avatar.clone() })
+        Some(Assignee { agent: id, name: row.name.clone(), avatar: row.avatar() })
     }
 
     /// Looks up everything that a client's ask names, but for the attachment, which the store

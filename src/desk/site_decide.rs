@@ -5,7 +5,9 @@ use smallvec::smallvec;
 
 use super::clean;
 use super::command::{Actor, Draft, Refusal};
-use super::entry::{AgentRow, Author, Body, Entry, InboxRow, Role, SiteRow, TeamRow, Who};
+use super::entry::{
+    AgentRow, Attachment, Author, Body, Entry, InboxRow, Role, SiteRow, TeamRow, Who,
+};
 use super::site::Site;
 use crate::base::code::{self, Code};
 use crate::base::{AgentId, Feed, InboxId, MessageKey, TeamId, Wall, limits};
@@ -50,11 +52,18 @@ pub struct NewAgent {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentChange {
     pub name: Option<String>,
-    pub avatar: Option<String>,
+    pub picture: Option<PictureChange>,
     pub role: Option<Role>,
     pub capacity: Option<u32>,
     pub teams: Option<Vec<TeamId>>,
     pub disabled: Option<bool>,
+}
+
+/// The picture is stored before the agent's row names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PictureChange {
+    Show(Attachment),
+    Remove,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,7 +148,7 @@ impl Site {
             (SiteCommand::ChangeAgent(id, change), Who::Agent(agent)) if *id == agent => {
                 let only = AgentChange {
                     name: change.name.clone(),
-                    avatar: change.avatar.clone(),
+                    picture: change.picture.clone(),
                     ..AgentChange::default()
                 };
                 only == *change
@@ -191,7 +200,7 @@ impl Site {
             id: AgentId(self.agents.keys().last().map_or(1, |id| id.0 + 1)),
             name: clean::some_line(shown, limits::NAME_BYTES)?.into(),
             login,
-            avatar: String::new(),
+            picture: None,
             role: new.role,
             capacity: capacity(if new.capacity == 0 {
                 limits::AGENT_CAPACITY
@@ -209,8 +218,10 @@ impl Site {
         if let Some(name) = &change.name {
             row.name = clean::some_line(name, limits::NAME_BYTES)?.into();
         }
-        if let Some(avatar) = &change.avatar {
-            row.avatar = clean::local_path(avatar)?;
+        match &change.picture {
+            Some(PictureChange::Show(picture)) => row.picture = Some(picture.clone()),
+            Some(PictureChange::Remove) => row.picture = None,
+            None => {}
         }
         if let Some(teams) = &change.teams {
             row.teams = self.known_teams(teams)?;
@@ -421,9 +432,26 @@ mod tests {
         run(&mut site, &sam, &change(name.clone())).unwrap();
         let rise = AgentChange { role: Some(Role::Owner), ..name };
         assert_eq!(run(&mut site, &sam, &change(rise)), Err(code::DENIED));
-        let avatar = Some("//evil.example/x.png".into());
-        let remote = AgentChange { avatar, ..AgentChange::default() };
-        assert_eq!(run(&mut site, &sam, &change(remote)), Err(code::BAD_VALUE));
+    }
+
+    #[test]
+    fn a_picture_is_the_agents_own_or_given_by_an_owner() {
+        let mut site = claimed();
+        run(&mut site, &system(), &SiteCommand::AddAgent(person("sam", Role::Agent))).unwrap();
+        let (owner, sam) = (site.actor(AgentId(1)).unwrap(), site.actor(AgentId(2)).unwrap());
+        let show = |agent, blob| {
+            let picture = PictureChange::Show(Attachment::named(crate::base::BlobId(blob)));
+            let change = AgentChange { picture: Some(picture), ..AgentChange::default() };
+            SiteCommand::ChangeAgent(AgentId(agent), change)
+        };
+        run(&mut site, &sam, &show(2, 0xa)).unwrap();
+        assert_eq!(site.assignee(AgentId(2)).unwrap().avatar, format!("/v1/avatars/{:032x}", 0xa));
+        assert_eq!(run(&mut site, &sam, &show(1, 0xb)), Err(code::DENIED));
+        run(&mut site, &owner, &show(2, 0xc)).unwrap();
+        let picture = Some(PictureChange::Remove);
+        let remove = AgentChange { picture, ..AgentChange::default() };
+        run(&mut site, &sam, &SiteCommand::ChangeAgent(AgentId(2), remove)).unwrap();
+        assert_eq!(site.assignee(AgentId(2)).unwrap().avatar, "");
     }
 
     #[test]

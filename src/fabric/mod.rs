@@ -21,6 +21,13 @@ impl Fabric {
         }
     }
 
+    /// Least time between two commits from now on.
+    pub fn set_commit_interval(&self, min_ms: u64) {
+        match self {
+            Self::Local(writer) => writer.set_commit_interval(min_ms),
+        }
+    }
+
     /// Has the journal go on in another segment; false when too much is waiting.
     pub fn renew(&self, answer: Answer) -> bool {
         match self {

@@ -138,10 +138,15 @@ fn status(refusal: Refusal) -> StatusCode {
         | code::NAME_TAKEN
         | code::ALREADY_ASSIGNED
         | code::LAST_OWNER => StatusCode::CONFLICT,
-        code::BODY_TOO_LONG | code::FRAME_TOO_LONG | code::FILE_TOO_LARGE | code::QUOTA => {
-            StatusCode::PAYLOAD_TOO_LARGE
+        code::BODY_TOO_LONG
+        | code::FRAME_TOO_LONG
+        | code::FILE_TOO_LARGE
+        | code::PICTURE_TOO_LARGE
+        | code::PICTURES_FULL
+        | code::QUOTA => StatusCode::PAYLOAD_TOO_LARGE,
+        code::MEDIA_TYPE | code::FILE_TYPE | code::PICTURE_TYPE => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
         }
-        code::MEDIA_TYPE | code::FILE_TYPE => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         code::LOCKED_OUT | code::TOO_FAST | code::CLOCK_SKEW => StatusCode::TOO_MANY_REQUESTS,
         code::BUSY | code::READ_ONLY | code::GOING_AWAY => StatusCode::SERVICE_UNAVAILABLE,
         _ if refusal.retry_after_ms > 0 => StatusCode::SERVICE_UNAVAILABLE,

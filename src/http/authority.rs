@@ -20,7 +20,7 @@ struct Asked {
 
 pub async fn page(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let asked: Asked = body::query(&parts)?;
     let language = asked.lang.as_deref().map_or(caller.language, Language::from_tag);
     let (international, national) =

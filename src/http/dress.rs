@@ -22,7 +22,7 @@ pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 
 
 pub async fn dress(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let reader = cors::reader(&app, &caller, &parts);
     let path = parts.uri.path().to_owned();
     let response = if path.len() > 2048 {
@@ -51,7 +51,8 @@ pub async fn dress(State(app): State<App>, request: Request, next: Next) -> Resp
 
 fn secure(headers: &mut HeaderMap, path: &str) {
     let widget = path == "/widget.js" || path.starts_with("/widget/");
-    let sharing = if widget { "cross-origin" } else { "same-origin" };
+    let shown = widget || path.starts_with("/v1/avatars/");
+    let sharing = if shown { "cross-origin" } else { "same-origin" };
     let fixed: [(HeaderName, &'static str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),

@@ -22,8 +22,9 @@ use crate::base::{Family, code};
 
 pub async fn show(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
-    let token = app.settings().metrics_token.as_ref().filter(|token| !token.is_empty());
+    let caller = Caller::of(&app.settings(), &parts);
+    let settings = app.settings();
+    let token = settings.metrics_token.as_ref().filter(|token| !token.is_empty());
     let given =
         text(&parts.headers, "authorization").and_then(|value| value.strip_prefix("Bearer "));
     let proven = token.zip(given).is_some_and(|(token, given)| same(token, given));

@@ -26,7 +26,7 @@ mod websocket;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -46,8 +46,6 @@ pub struct Settings {
     pub metrics_token: Option<Private>,
     /// Largest attachment.
     pub attachment_bytes: u64,
-    /// Origins that clients try, best first.
-    pub endpoints: Vec<String>,
     /// Tell browsers to insist on TLS. Not with a certificate of the box's own authority: a browser
     /// that does not trust it yet could never be let in.
     pub hsts: bool,
@@ -63,7 +61,6 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             metrics_token: None,
             attachment_bytes: ATTACHMENT_BYTES,
-            endpoints: Vec::new(),
             hsts: false,
             authority_pem: None,
             national_authority_pem: None,
@@ -77,7 +74,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     desk: Desk,
-    settings: Settings,
+    settings: RwLock<Arc<Settings>>,
     counters: Arc<Counters>,
     lockout: Mutex<Lockout>,
     polls: Arc<Semaphore>,
@@ -89,7 +86,7 @@ impl App {
     pub fn new(desk: Desk, settings: Settings, counters: Arc<Counters>) -> Self {
         Self(Arc::new(Inner {
             desk,
-            settings,
+            settings: RwLock::new(Arc::new(settings)),
             counters,
             lockout: Mutex::default(),
             polls: Arc::new(Semaphore::new(POLLS)),
@@ -101,8 +98,13 @@ impl App {
         &self.0.desk
     }
 
-    fn settings(&self) -> &Settings {
-        &self.0.settings
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Requests that begin from now on go by these settings.
+    pub fn set(&self, settings: Settings) {
+        *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
     fn counters(&self) -> &Counters {

@@ -14,7 +14,7 @@ use crate::{manual, web};
 /// The console's one page; it knows by its address what to show.
 pub async fn console(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     if web::file("console/index.html").is_none() {
         return Ok(unbuilt(caller.language));
     }
@@ -24,7 +24,7 @@ pub async fn console(State(app): State<App>, request: Request) -> Answer {
 /// A page of a shop that does not exist, with the widget of the first inbox in it.
 pub async fn demo(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let site = app.desk().site();
     let Some(file) = web::file("demo.html") else { return Ok(unbuilt(caller.language)) };
     let inbox = site.inboxes.values().find(|inbox| !inbox.disabled);
@@ -47,7 +47,7 @@ pub async fn method() -> Refused {
 /// The offline manual, in the language its address names.
 pub async fn manual(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let path = parts.uri.path().trim_start_matches("/manual").trim_start_matches('/');
     match manual::answer(path, caller.language).ok_or(Refused::new(code::NO_PAGE))? {
         manual::Answer::Page(page) => Ok(html(page)),

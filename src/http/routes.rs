@@ -1,6 +1,6 @@
 //! The one table of routes: what the router serves and what `/v1/openapi.json` says.
 
-use axum::routing::{MethodRouter, get, patch, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::{App, api, assets, authority, metrics, openapi, pages, probes, websocket};
 
@@ -126,6 +126,12 @@ routes! {
         post(api::agents::add);
     "patch" "/v1/agents/{id}" Agent [] => Json("AgentChange"), Json("Agent"); "Change an agent";
         patch(api::agents::change);
+    "post" "/v1/agents/{id}/picture" Agent [] => File, Json("Agent"); "Give an agent a picture";
+        post(api::pictures::upload);
+    "delete" "/v1/agents/{id}/picture" Agent [] => Nothing, Json("Agent");
+        "Take an agent's picture away"; delete(api::pictures::remove);
+    "get" "/v1/avatars/{id}" Anybody [] => Nothing, File; "A picture of an agent";
+        get(api::pictures::show);
     "get" "/v1/teams" Agent [] => Nothing, Json("Teams"); "All teams"; get(api::teams::list);
     "post" "/v1/teams" Agent [] => Json("NewTeam"), Json("Team"); "Add a team";
         post(api::teams::add);

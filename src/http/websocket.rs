@@ -15,7 +15,7 @@ pub const SUBPROTOCOL: &str = "posthouse.v1";
 
 pub async fn upgrade(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     if !parts.headers.contains_key("sec-websocket-key") {
         return Err(code::NOT_WEBSOCKET.into());
     }

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::base::{Counters, Rate, Tick, TokenBucket, limits};
 use crate::config::Network;
@@ -26,10 +26,10 @@ impl Ceiling {
         // With very few descriptors a quarter of them is all that the rest of the house can spare.
         let sockets = descriptors.saturating_sub(limits::RESERVED_DESCRIPTORS).max(descriptors / 4);
         let held = memory_bytes / 2 / limits::CONNECTION_BYTES;
-        let most = sockets.min(held).clamp(1, Semaphore::MAX_PERMITS as u64);
+        let most = sockets.min(held).max(1);
         let connections = asked.map_or(most, |asked| sockets.min(u64::from(asked)).max(1));
         let spare = (descriptors / 16).clamp(2, 16);
-        let whole = |n: u64| usize::try_from(n).unwrap_or(Semaphore::MAX_PERMITS);
+        let whole = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         Self { connections: whole(connections), spare: whole(spare) }
     }
 
@@ -64,17 +64,47 @@ fn memory_bytes() -> u64 {
 
 /// Lets connections in.
 pub(super) struct Gate {
-    places: Arc<Semaphore>,
-    spare: Arc<Semaphore>,
-    proxies: Vec<Network>,
+    places: Arc<Places>,
+    spare: Arc<Places>,
+    proxies: RwLock<Arc<[Network]>>,
     rate: Option<Rate>,
     knockers: Mutex<HashMap<u128, TokenBucket>>,
     counters: Arc<Counters>,
 }
 
+/// Places that are taken, and how many there may be: the second number can be changed. Fewer places
+/// than are taken close nobody; they are not given again.
+#[derive(Debug)]
+struct Places {
+    taken: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Places {
+    fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { taken: AtomicUsize::new(0), most: AtomicUsize::new(most) })
+    }
+
+    fn take(self: &Arc<Self>) -> Option<Taken> {
+        let most = self.most.load(Ordering::Relaxed);
+        let one_more = |taken: usize| (taken < most).then_some(taken + 1);
+        let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.is_ok().then(|| Taken(Arc::clone(self)))
+    }
+}
+
+/// Gives its place back.
+struct Taken(Arc<Places>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A connection's right to be open.
 pub(super) struct Place {
-    _permit: OwnedSemaphorePermit,
+    _taken: Taken,
     counters: Arc<Counters>,
     /// A spare place: only to say that the house is full.
     pub(super) spare: bool,
@@ -95,20 +125,28 @@ impl Gate {
         counters: Arc<Counters>,
     ) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(ceiling.connections)),
-            spare: Arc::new(Semaphore::new(ceiling.spare)),
-            proxies,
+            places: Places::new(ceiling.connections),
+            spare: Places::new(ceiling.spare),
+            proxies: RwLock::new(proxies.into()),
             rate,
             knockers: Mutex::new(HashMap::new()),
             counters,
         }
     }
 
+    /// From now on these proxies are trusted and so many connections held.
+    pub(super) fn set(&self, ceiling: Ceiling, proxies: Vec<Network>) {
+        self.places.most.store(ceiling.connections, Ordering::Relaxed);
+        self.spare.most.store(ceiling.spare, Ordering::Relaxed);
+        *self.proxies.write().unwrap_or_else(PoisonError::into_inner) = proxies.into();
+    }
+
     /// Whether plain HTTP of this peer is served: it is on this machine, or a proxy that is
     /// trusted.
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
         let loopback = address.to_canonical().is_loopback();
-        loopback || self.proxies.iter().any(|network| network.contains(address))
+        let proxies = || Arc::clone(&self.proxies.read().unwrap_or_else(PoisonError::into_inner));
+        loopback || proxies().iter().any(|network| network.contains(address))
     }
 
     pub(super) fn enter(&self, address: IpAddr, now: Tick) -> Result<Place, TurnedAway> {
@@ -124,13 +162,11 @@ impl Gate {
         if !self.trusts(address) && !self.paced(address, now) {
             return Err(TurnedAway::TooFast);
         }
-        let own = Arc::clone(&self.places).try_acquire_owned();
-        let spare = own.is_err();
-        let permit = own
-            .or_else(|_| Arc::clone(&self.spare).try_acquire_owned())
-            .map_err(|_| TurnedAway::Full)?;
+        let own = self.places.take();
+        let spare = own.is_none();
+        let taken = own.or_else(|| self.spare.take()).ok_or(TurnedAway::Full)?;
         self.counters.sockets.up();
-        Ok(Place { _permit: permit, counters: Arc::clone(&self.counters), spare })
+        Ok(Place { _taken: taken, counters: Arc::clone(&self.counters), spare })
     }
 
     fn paced(&self, address: IpAddr, now: Tick) -> bool {
@@ -202,6 +238,26 @@ mod tests {
         drop(two);
         drop(spare);
         assert_eq!(counters.sockets.get(), 0);
+    }
+
+    #[test]
+    fn the_ceiling_and_the_proxies_can_be_changed_while_the_house_is_open() {
+        let (gate, _) = gate(2, 1);
+        let here = IpAddr::from([127, 0, 0, 1]);
+        let enter = || gate.enter(here, Tick(0)).unwrap();
+        let held = [enter(), enter()];
+        gate.set(Ceiling { connections: 1, spare: 1 }, Vec::new());
+        assert!(enter().spare, "nobody is sent away, nobody new comes in");
+        let [one, two] = held;
+        drop(one);
+        assert!(enter().spare);
+        drop(two);
+        let place = enter();
+        assert!(!place.spare);
+        gate.set(Ceiling { connections: 3, spare: 1 }, vec!["192.0.2.0/24".parse().unwrap()]);
+        assert!(!enter().spare);
+        assert!(gate.trusts("192.0.2.7".parse().unwrap()));
+        assert!(!gate.trusts("10.0.0.1".parse().unwrap()), "trusted before");
     }
 
     #[test]

@@ -84,6 +84,12 @@ impl Server {
         Self { house: Arc::new(house), draining, gone, alive }
     }
 
+    /// Trusts these proxies from now on, and holds as many connections as this machine and the
+    /// operator's number allow.
+    pub fn set(&self, trusted_proxies: Vec<Network>, connections_max: Option<u32>) {
+        self.house.gate.set(Ceiling::of_machine(connections_max), trusted_proxies);
+    }
+
     /// Serves `service` on `door`, in a task of its own. Every request carries a
     /// [`PeerInfo`](crate::base::PeerInfo) as extension. Must be called inside the runtime.
     ///

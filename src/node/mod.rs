@@ -11,7 +11,10 @@ mod offline;
 pub mod operator;
 mod presence;
 pub mod probe;
+mod reload;
 mod serve;
+#[cfg(feature = "test-peer")]
+pub mod test_reader;
 pub mod upkeep;
 
 use std::path::Path;
@@ -32,6 +35,9 @@ pub struct Start {
     pub inputs: Inputs,
     /// The operator's.
     pub language: Language,
+    /// A reader of the site feed that a test watches.
+    #[cfg(feature = "test-peer")]
+    pub test_reader: Option<test_reader::TestReader>,
 }
 
 /// Why the process could not start, or had to stop.

@@ -10,6 +10,7 @@ use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 
@@ -65,8 +66,10 @@ impl Notifier {
         self.say(&format!("STATUS={status}"));
     }
 
-    pub fn reloading(&self, monotonic_us: u64) {
-        self.say(&format!("RELOADING=1\nMONOTONIC_USEC={monotonic_us}"));
+    /// A reload begins; `ready` says that it is over.
+    pub fn reloading(&self) {
+        let now = NotifyState::monotonic_usec_now().map(|now| format!("\n{now}"));
+        self.say(&format!("RELOADING=1{}", now.unwrap_or_default()));
     }
 
     pub fn stopping(&self, status: &str) {
@@ -224,9 +227,13 @@ mod tests {
         let notifier = service.notifier(0);
         notifier.ready("serving");
         notifier.status("busy");
+        notifier.reloading();
         notifier.stopping("going");
-        let heard = ["READY=1\nSTATUS=serving", "STATUS=busy", "STOPPING=1\nSTATUS=going"];
-        assert_eq!(service.heard(), heard);
+        let heard = service.heard();
+        let [ready, busy, reloading, stopping] = heard.as_slice() else { panic!("{heard:?}") };
+        assert_eq!((ready.as_str(), busy.as_str()), ("READY=1\nSTATUS=serving", "STATUS=busy"));
+        assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+        assert_eq!(stopping, "STOPPING=1\nSTATUS=going");
         Notifier::new(&[], 1).ready("nobody hears it");
     }
 

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::control::{Called, Line, Request};
 use super::operator::Operator;
-use super::{Fault, House, banner, build, identity, probe, runtime};
+use super::{Fault, House, build, identity, probe, runtime};
 use crate::base::Clock as _;
 use crate::base::code::Code;
 use crate::config::{Config, Loaded};
@@ -49,14 +49,14 @@ async fn answer(
     request: Request,
     row: &mut dyn FnMut(Value) -> io::Result<()>,
 ) -> Result<Called, OperateFault> {
-    let certificates = identity::certificates(config, house.clock.wall())?;
+    // `setup` prints the path of the authority's certificate.
+    identity::certificates(config, house.clock.wall())?;
     let (reload, _) = mpsc::channel(1);
     let operator = Operator {
         desk: house.desk.clone(),
-        urls: banner::urls(config, config.listen),
-        authority: certificates.authorities.path(&config.data),
+        config: watch::channel(Arc::new(config.clone())).1,
+        bound: config.listen,
         probe: Arc::new(Probe::default),
-        data: config.data.clone(),
         walks: Arc::new(Semaphore::new(1)),
         listeners: Vec::new(),
         reload,

@@ -2,38 +2,33 @@
 //! the control socket or the command opened the data folder itself.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 
 use super::control::{Line, Request};
-use super::notify;
+use super::reload::Reloaded;
+use super::{banner, identity, notify};
 use crate::actors::{Claim, Desk};
 use crate::base::code::{self, Code};
 use crate::base::{Index, Private, TeamId};
-use crate::config::{Change, Problem};
+use crate::config::Config;
 use crate::desk::{NewAgent, Refusal, Role, SiteCommand};
 use crate::health::{self, Listener, Probe};
-
-/// What a reload changed, or why it was not taken.
-pub type Reloaded = Result<Vec<Change>, Vec<Problem>>;
 
 /// A site as its operator sees it.
 #[derive(Clone)]
 pub struct Operator {
     pub desk: Desk,
-    /// Addresses people reach the site by.
-    pub urls: Vec<String>,
-    /// The certificate of the site's own authority.
-    pub authority: Option<PathBuf>,
+    /// The configuration in force.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// Where the site listens.
+    pub bound: SocketAddr,
     pub probe: Arc<dyn Fn() -> Probe + Send + Sync>,
-    /// The data folder.
-    pub data: PathBuf,
     /// Taken by commands that read the whole store.
     pub walks: Arc<Semaphore>,
     /// Our own listeners, which must answer.
@@ -105,11 +100,15 @@ impl Operator {
             language,
         };
         let claimed = self.desk.claim_as_operator(claim).await?;
+        let config = Arc::clone(&self.config.borrow());
+        let urls = banner::urls(&config, self.bound);
+        let present = identity::present(&config).unwrap_or_default();
+        let own = present.iter().find(|shown| shown.own);
         Ok(json!({
-            "urls": self.urls,
-            "url": self.urls.first(),
+            "url": urls.first(),
+            "urls": urls,
             "inbox_key": claimed.inbox_key,
-            "ca": self.authority,
+            "ca": own.map(|shown| shown.kind.authority_path(&config.data)),
             "agent": claimed.agent.0,
         }))
     }
@@ -208,13 +207,8 @@ impl Operator {
         let (answer, answered) = oneshot::channel();
         self.reload.send(answer).await.map_err(|_| gone())?;
         let reloaded = answered.await.map_err(|_| gone())?;
-        let changes = reloaded.map_err(|problems| {
-            let about = problems.first().map(|problem| {
-                let [what, ..] = problem.lines(crate::base::Language::En);
-                what
-            });
-            No { code: code::CONFIG_KEPT, about: about.unwrap_or_default() }
-        })?;
+        let changes = reloaded
+            .map_err(|reasons| No { code: code::CONFIG_KEPT, about: reasons.join("; ") })?;
         for change in &changes {
             let row = json!({
                 "key": change.key,
@@ -224,7 +218,8 @@ impl Operator {
             });
             send(rows, row).await?;
         }
-        Ok(json!({ "changes": changes.len() }))
+        let restart = changes.iter().filter(|change| change.needs_restart).count();
+        Ok(json!({ "changes": changes.len(), "need_restart": restart }))
     }
 }
 

@@ -1,12 +1,15 @@
 //! What the listeners present in each family, and what they speak. Invariant: what is presented is
 //! replaced while connections stand; a family without a certificate is not spoken.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use posthouse_crypto::certificate::Identity;
 use posthouse_crypto::tls::{ClientAuth, Presented, TlsOptions, offered_protocols, server_config};
 use posthouse_crypto::x509::Pair;
 use posthouse_crypto::{rfc8998, tlcp};
 use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
 
 use super::Fault;
 use super::identity::{self, Certificates};
@@ -29,6 +32,13 @@ struct National {
     tlcp: Arc<tlcp::Presented>,
 }
 
+/// What is presented next, checked.
+pub(super) struct Fresh {
+    international: Option<Identity>,
+    national: Option<(Arc<CertifiedKey>, Arc<tlcp::Identity>)>,
+    revoked: BTreeSet<String>,
+}
+
 impl Presence {
     pub(super) fn new(config: &Config, certificates: &Certificates) -> Result<Self, Fault> {
         let national = certificates.national.as_ref().map(|pair| {
@@ -41,23 +51,34 @@ impl Presence {
         Ok(Self { international, national: national.transpose()?, revoked })
     }
 
-    /// New handshakes get these from now on. A world that was not there at the start comes with
-    /// the next one.
-    pub(super) fn replace(
+    /// Reads and checks what the listeners are to present; nothing changes yet.
+    pub(super) fn prepare(
         &self,
         config: &Config,
         certificates: &Certificates,
-    ) -> Result<(), Fault> {
-        self.revoked.replace(identity::revoked(&config.data)?);
-        if let (Some(presented), Some(fresh)) = (&self.international, &certificates.international) {
+    ) -> Result<Fresh, Fault> {
+        let national = certificates.national.as_ref().map(|pair| {
+            let sign = rfc8998::certified_key(&pair.sign).map_err(|e| NetFault::Tls(e.into()))?;
+            Ok::<_, Fault>((sign, identity_of(pair)?))
+        });
+        Ok(Fresh {
+            international: certificates.international.clone(),
+            national: national.transpose()?,
+            revoked: identity::revoked(&config.data)?,
+        })
+    }
+
+    /// New handshakes get these from now on. A world that was not there at the start comes with
+    /// the next one.
+    pub(super) fn replace(&self, fresh: Fresh) {
+        self.revoked.replace(fresh.revoked);
+        if let (Some(presented), Some(fresh)) = (&self.international, &fresh.international) {
             presented.replace(fresh);
         }
-        if let (Some(presented), Some(fresh)) = (&self.national, &certificates.national) {
-            let identity = identity_of(fresh)?;
-            presented.rfc8998.replace(&fresh.sign).map_err(NetFault::Tls)?;
-            presented.tlcp.replace(identity);
+        if let (Some(presented), Some((sign, pair))) = (&self.national, fresh.national) {
+            presented.rfc8998.replace(sign);
+            presented.tlcp.replace(pair);
         }
-        Ok(())
     }
 
     /// A configuration for each family that is allowed and has a certificate.

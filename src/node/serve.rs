@@ -7,71 +7,81 @@ use std::time::Duration;
 
 use posthouse_crypto::tls::Presented;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::identity::{self, Certificates};
 use super::logs::Logs;
 use super::notify::{Notifier, Pulse};
-use super::operator::{Operator, Reloaded};
+use super::operator::Operator;
 use super::presence::Presence;
 use super::probe::{self, Live};
-use super::{Fault, House, Start, banner, build, control};
+use super::reload::{self, Reloaded};
+use super::{Fault, House, Start, banner, build, control, identity};
 use crate::base::limits::{DRAIN_PATIENCE_MS, JOURNAL_SEGMENTS, RESTART_MS};
 use crate::base::{Language, Private, code};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::health;
 use crate::http;
 use crate::net::acme::Acme;
-use crate::net::{self, Door, Server};
+use crate::net::{self, Door, Families, Server};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs the desk until a signal ends it.
 pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
-    let Start { loaded, inputs, language } = start;
-    let mut config = loaded.config;
+    #[cfg(feature = "test-peer")]
+    let reader = start.test_reader.clone();
+    let Start { loaded, inputs, language, .. } = start;
+    let config = loaded.config;
     let descriptors = net::raise_descriptors();
     let claim_code = banner::claim_code();
     let house = build(&config, claim_code.clone()).await?;
     let certificates = identity::certificates(&config, house.clock.wall())?;
     let presence = Presence::new(&config, &certificates)?;
-    let tls = presence.families(&config)?;
     let acme = identity::acme(&config).zip(presence.international.clone());
-
-    let doors = Door::open(config.listen, config.plain_listen)?;
-    Door::keep(&doors);
-    let bound = doors.first().and_then(Door::address).unwrap_or(config.listen);
-    let options =
-        net::Options::usual(tls, config.trusted_proxies.clone(), config.limits.connections_max);
-    let server = Server::new(options, Arc::clone(&house.counters), Arc::clone(&house.clock));
-    let settings = settings(&config, &certificates)?;
+    let (server, doors, bound) = open_doors(&config, &house, presence.families(&config)?)?;
+    let settings = reload::settings(&config, reload::metrics_token(&config)?, &certificates);
     let app = http::App::new(house.desk.clone(), settings, Arc::clone(&house.counters));
-    let router = http::router(app);
+    let router = http::router(app.clone());
     // Caught before anybody can know that the desk runs.
     let signals = Signals::catch().map_err(|error| Fault::new(code::CLI_SYSTEM, error))?;
     for door in doors {
         server.serve(door, router.clone())?;
     }
 
-    let urls = banner::urls(&config, bound);
-    let site = house.desk.site().row.name.clone();
-    let code = claim_code.filter(|_| !house.desk.claimed());
-    // Standard output may be closed; the desk runs all the same.
-    let _ = banner::print(&site, &urls, code.as_ref(), language);
+    let status = greet(&config, &house, bound, claim_code, language);
     let notifier = Notifier::new(&inputs.variables, std::process::id());
-    notifier.ready(urls.first().map_or("ready", String::as_str));
+    notifier.ready(&status);
     tracing::info!(listen = %bound, descriptors, "ready");
 
     let (asks, asked) = mpsc::channel(1);
-    let operator = operator(&config, &house, &certificates, urls, bound, asks);
     let control = control::path(&config.data);
-    let reloading = || reload(&inputs, &mut config, &logs, &presence, &house);
+    let (in_force, config) = watch::channel(Arc::new(config));
+    let operator = operator(config, &house, bound, asks);
+    let live = reload::Live {
+        inputs: &inputs,
+        logs: &logs,
+        presence: &presence,
+        house: &house,
+        server: &server,
+        app,
+        in_force,
+    };
+    let reloading = || {
+        notifier.reloading();
+        let reloaded = live.reload();
+        let kept = "the new configuration has a mistake and was not taken";
+        notifier.ready(if reloaded.is_ok() { &status } else { kept });
+        reloaded
+    };
+    #[cfg(feature = "test-peer")]
+    let _reading = reader.map(|reader| reader.start(&house.desk));
     tokio::select! {
         () = notifier.watch(pulse(&house, bound)) => {}
         () = keep_certificate(acme, &house) => {}
         () = attend(&control, operator) => {}
         () = signals.wait(asked, reloading) => {}
     }
+    drop(live);
     // A command that comes now finds nobody and waits for the folder's lock.
     drop(std::fs::remove_file(&control));
     notifier.stopping("draining");
@@ -80,6 +90,37 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     tokio::join!(drained, house.close(RESTART_MS, DRAIN_PATIENCE_MS));
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The sockets that are listened on, kept by the service manager, and the server for them.
+fn open_doors(
+    config: &Config,
+    house: &House,
+    tls: Families,
+) -> Result<(Server, Vec<Door>, SocketAddr), Fault> {
+    let doors = Door::open(config.listen, config.plain_listen)?;
+    Door::keep(&doors);
+    let bound = doors.first().and_then(Door::address).unwrap_or(config.listen);
+    let options =
+        net::Options::usual(tls, config.trusted_proxies.clone(), config.limits.connections_max);
+    let server = Server::new(options, Arc::clone(&house.counters), Arc::clone(&house.clock));
+    Ok((server, doors, bound))
+}
+
+/// Prints the banner; returns what the service manager shows.
+fn greet(
+    config: &Config,
+    house: &House,
+    bound: SocketAddr,
+    claim_code: Option<Private>,
+    language: Language,
+) -> String {
+    let urls = banner::urls(config, bound);
+    let site = house.desk.site().row.name.clone();
+    let code = claim_code.filter(|_| !house.desk.claimed());
+    // Standard output may be closed; the desk runs all the same.
+    let _ = banner::print(&site, &urls, code.as_ref(), language);
+    urls.into_iter().next().unwrap_or_else(|| "ready".to_owned())
 }
 
 /// Gets and renews a certificate when a configuration line names an authority; else does nothing.
@@ -134,89 +175,36 @@ impl Signals {
     }
 }
 
-/// Takes over what can change while the desk runs: log level and certificates. What cannot is told.
-fn reload(
-    inputs: &config::Inputs,
-    in_force: &mut Config,
-    logs: &Logs,
-    presence: &Presence,
-    house: &House,
-) -> Reloaded {
-    let reloaded = config::reload(inputs, in_force).inspect_err(|problems| {
-        for problem in problems {
-            let [what, ..] = problem.lines(Language::En);
-            tracing::error!(what, "configuration kept");
-        }
-    })?;
-    for change in &reloaded.changes {
-        tracing::info!(key = %change.key, restart = change.needs_restart, "setting changed");
-    }
-    let config = reloaded.loaded.config;
-    logs.set_level(&config.log);
-    let fresh = identity::certificates(&config, house.clock.wall());
-    if let Err(fault) = fresh.and_then(|certificates| presence.replace(&config, &certificates)) {
-        tracing::error!(code = fault.code.0, %fault, "certificate kept");
-    }
-    *in_force = config;
-    Ok(reloaded.changes)
-}
-
 /// What the operator of the machine may ask of this process.
 fn operator(
-    config: &Config,
+    config: watch::Receiver<Arc<Config>>,
     house: &House,
-    certificates: &Certificates,
-    urls: Vec<String>,
     bound: SocketAddr,
     reload: mpsc::Sender<oneshot::Sender<Reloaded>>,
 ) -> Operator {
-    let (desk, clock, config) = (house.desk.clone(), Arc::clone(&house.clock), config.clone());
-    let ring_bytes = config.store.journal_segment_bytes() * u64::from(JOURNAL_SEGMENTS);
-    let authority = certificates.authorities.path(&config.data);
-    let data = config.data.clone();
+    let (desk, clock, in_force) = (house.desk.clone(), Arc::clone(&house.clock), config.clone());
     let probe = move || {
+        let config = Arc::clone(&in_force.borrow());
         let stats = desk.stats();
         let store = health::Store {
             read_only: desk.standing().read_only,
             journal_used_bytes: stats.tail_bytes,
-            journal_size_bytes: ring_bytes,
+            journal_size_bytes: config.store.journal_segment_bytes() * u64::from(JOURNAL_SEGMENTS),
         };
         let up_ms = clock.tick().0;
         let live = Live { up_ms, claimed: desk.claimed(), store: Some(store) };
         let present = identity::present(&config).unwrap_or_default();
         probe::gather(&config, clock.wall(), &present, Some(live))
     };
-    let listeners = vec![bound];
     Operator {
         desk: house.desk.clone(),
-        urls,
-        authority,
+        config,
+        bound,
         probe: Arc::new(probe),
-        data,
         walks: Arc::new(Semaphore::new(1)),
-        listeners,
+        listeners: vec![bound],
         reload,
     }
-}
-
-fn settings(config: &Config, certificates: &Certificates) -> Result<http::Settings, Fault> {
-    let metrics_token = match &config.metrics.token_file {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| Fault::file(path, &error))?;
-            Some(Private(text.trim().to_owned()))
-        }
-        None => None,
-    };
-    Ok(http::Settings {
-        trusted_proxies: config.trusted_proxies.clone(),
-        metrics_token,
-        attachment_bytes: config.limits.attachment_bytes(),
-        endpoints: config.endpoints.clone(),
-        hsts: certificates.authorities.international.is_none()
-            && certificates.authorities.national.is_none(),
-        authority_pem: certificates.authorities.international.clone(),
-        national_authority_pem: certificates.authorities.national.clone(),
-    })
 }
 
 fn pulse(house: &House, listener: SocketAddr) -> Pulse {

@@ -32,7 +32,7 @@ impl Operator {
             checkup = self.look_over(rows).await?;
         }
         repair.left = checkup.findings;
-        Ok(repair_row(&repair, &self.data, true))
+        Ok(repair_row(&repair, &self.config.borrow().data, true))
     }
 
     async fn look_over(&self, rows: &mpsc::Sender<Line>) -> Result<Checkup, No> {

@@ -246,7 +246,7 @@ fn fact(txn: &WriteTransaction, position: Position, fact: &Fact) -> Result<(), F
             let new = blobs.insert(row.id.to_bytes().as_slice(), record().as_slice())?.is_none();
             if new {
                 let mut sums = txn.open_table(tables::BLOB_BYTES)?;
-                let conversation = row.conversation.to_bytes();
+                let conversation = tables::blob_owner(row.conversation);
                 let sum = sums.get(conversation.as_slice())?.map_or(0, |sum| sum.value());
                 sums.insert(conversation.as_slice(), sum + row.attachment.size)?;
             }

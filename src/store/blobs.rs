@@ -87,15 +87,25 @@ impl NewBlob {
     ///
     /// # Errors
     /// The disk does not take it; the file is removed.
-    pub fn finish(mut self) -> Result<[u8; 32], Fault> {
-        self.settle().map_err(Fault::disk("attachment"))?;
+    pub fn finish(self) -> Result<[u8; 32], Fault> {
+        let id = self.id;
+        self.finish_as(id)
+    }
+
+    /// The same under another name; whatever had it is replaced.
+    ///
+    /// # Errors
+    /// As `finish`.
+    pub fn finish_as(mut self, id: BlobId) -> Result<[u8; 32], Fault> {
+        self.settle(id).map_err(Fault::disk("attachment"))?;
         self.finished = true;
         Ok(self.hash.clone().finish())
     }
 
-    fn settle(&self) -> io::Result<()> {
+    fn settle(&self, id: BlobId) -> io::Result<()> {
         self.file.sync_all()?;
-        let path = self.blobs.path(self.id);
+        let path = self.blobs.path(id);
+        fs::create_dir_all(path.parent().unwrap_or(&self.blobs.folder))?;
         fs::rename(self.blobs.unfinished(self.id), &path)?;
         for folder in path.ancestors().skip(1).take(3) {
             File::open(folder)?.sync_all()?;

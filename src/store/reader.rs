@@ -2,6 +2,7 @@
 //! between them. Invariant: a recalled body is never returned, wherever its recall is.
 
 use std::collections::HashSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable};
@@ -219,6 +220,36 @@ impl Reader {
         Ok(all)
     }
 
+    /// Sign-ins that expired before this time and were not ended, among the next `rows` of the
+    /// table; and where to go on, `None` when that was the end.
+    ///
+    /// # Errors
+    /// As `page`.
+    pub fn expired_sign_ins(
+        &self,
+        after: Option<&[u8; 32]>,
+        before_ms: u64,
+        rows: usize,
+    ) -> Result<(Vec<SignIn>, Option<[u8; 32]>), Fault> {
+        let (mut found, last) = self.shared.database.read(|txn| {
+            let from = after.map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_slice()));
+            let table = txn.open_table(tables::SIGN_INS)?;
+            let (mut found, mut last) = (Vec::new(), None);
+            for row in table.range::<&[u8]>((from, Bound::Unbounded))?.take(rows) {
+                let (key, row) = row?;
+                last = key.value().try_into().ok();
+                found.extend(sign_in_of(&read_fact(row.value())?));
+            }
+            Ok((found, last))
+        })?;
+        let tail = self.shared.tail();
+        found.retain(|row| {
+            let newer = tail.fact(&FactName::SignIn(row.token_hash));
+            !row.ended && row.expires_ms < before_ms && newer.is_none()
+        });
+        Ok((found, last))
+    }
+
     /// An agent's password as a PHC string.
     ///
     /// # Errors
@@ -265,11 +296,11 @@ impl Reader {
         })
     }
 
-    /// Bytes of a conversation's attachments.
+    /// Bytes of a conversation's attachments; `None` = of the site's own files.
     ///
     /// # Errors
     /// As `page`.
-    pub fn blob_bytes(&self, conversation: ConversationId) -> Result<u64, Fault> {
+    pub fn blob_bytes(&self, conversation: Option<ConversationId>) -> Result<u64, Fault> {
         let range = FactName::Blob(BlobId(0))..=FactName::Blob(BlobId(u128::MAX));
         let newer: u64 = {
             let tail = self.shared.tail();
@@ -285,7 +316,7 @@ impl Reader {
         };
         let stored = self.shared.database.read(|txn| {
             let sum = txn.open_table(tables::BLOB_BYTES)?;
-            Ok(sum.get(conversation.to_bytes().as_slice())?.map_or(0, |sum| sum.value()))
+            Ok(sum.get(tables::blob_owner(conversation).as_slice())?.map_or(0, |sum| sum.value()))
         })?;
         Ok(stored + newer)
     }

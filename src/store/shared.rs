@@ -39,6 +39,8 @@ pub struct Shared {
     pub read_only: AtomicBool,
     /// The database takes nothing.
     pub checkpoint_failing: AtomicBool,
+    /// Least time between two commits; 0 = none.
+    pub min_commit_interval_ms: AtomicU64,
     /// Somebody waits for everything up to here to be in the database.
     pub flush_to: AtomicU64,
     pub counts: Counts,
@@ -77,6 +79,7 @@ impl Shared {
             free_segments: AtomicU32::new(0),
             read_only: AtomicBool::new(false),
             checkpoint_failing: AtomicBool::new(false),
+            min_commit_interval_ms: AtomicU64::new(0),
             flush_to: AtomicU64::new(0),
             counts: Counts::default(),
         }

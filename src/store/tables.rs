@@ -32,7 +32,7 @@ pub const SECRETS: TableDefinition<'_, u32, &str> = TableDefinition::new("secret
 pub const CURSORS: TableDefinition<'_, &str, u64> = TableDefinition::new("cursors");
 /// Attachment → its record.
 pub const BLOBS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blobs");
-/// Conversation → bytes of its attachments.
+/// Conversation → bytes of its attachments; zeros → of the site's own files.
 pub const BLOB_BYTES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("blob_bytes");
 
 /// Entries of one feed block: a page of history touches one or two.
@@ -59,6 +59,12 @@ pub fn create(txn: &redb::WriteTransaction) -> Result<(), super::fault::Fault> {
     txn.open_table(BLOBS)?;
     txn.open_table(BLOB_BYTES)?;
     Ok(())
+}
+
+/// Whose files these are, as a key of `BLOB_BYTES`.
+#[must_use]
+pub fn blob_owner(conversation: Option<ConversationId>) -> [u8; 16] {
+    conversation.map_or([0; 16], ConversationId::to_bytes)
 }
 
 /// The feed's part of a `FEEDS` key.

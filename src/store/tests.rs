@@ -19,6 +19,7 @@ use crate::desk::{
 };
 use crate::wire::{decode_entry, encode_entry};
 
+mod bytes;
 mod copies;
 mod live;
 
@@ -287,7 +288,7 @@ fn the_site_is_what_its_entries_made_it() {
             id: AgentId(1),
             login: "li".into(),
             name: name.into(),
-            avatar: String::new(),
+            picture: None,
             role: Role::Owner,
             capacity: 5,
             teams: vec![],

@@ -66,12 +66,12 @@ impl Writer {
         let (queue, proposals) = sync_channel(WRITER_QUEUE);
         let (wake, woken) = sync_channel(1);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
+        shared.min_commit_interval_ms.store(min_commit_interval_ms, Ordering::Relaxed);
         let pump = Pump {
             engine,
             proposals,
             queued_bytes: Arc::clone(&queued_bytes),
             clock: Arc::clone(&clock),
-            min_commit_interval_ms,
             last_commit: Tick(0),
             wake,
             sink,
@@ -118,6 +118,11 @@ impl Writer {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }
+    }
+
+    /// Least time between two commits from now on.
+    pub fn set_commit_interval(&self, min_ms: u64) {
+        self.inner.shared.min_commit_interval_ms.store(min_ms, Ordering::Relaxed);
     }
 
     /// Has the journal go on in another segment, so that nothing more is written behind bytes that
@@ -182,7 +187,6 @@ struct Pump {
     proposals: Receiver<Message>,
     queued_bytes: Arc<AtomicUsize>,
     clock: Arc<dyn Clock>,
-    min_commit_interval_ms: u64,
     last_commit: Tick,
     /// Wakes the checkpointer.
     wake: SyncSender<()>,
@@ -219,8 +223,9 @@ impl Pump {
     /// One batch: what arrived while the last one was synced. True when the store is to close.
     fn batch(&mut self, first: Message) -> bool {
         let since = self.clock.tick().since(self.last_commit);
-        if since < self.min_commit_interval_ms {
-            thread::sleep(Duration::from_millis(self.min_commit_interval_ms - since));
+        let least = self.engine.shared().min_commit_interval_ms.load(Ordering::Relaxed);
+        if since < least {
+            thread::sleep(Duration::from_millis(least - since));
         }
         let (mut batch, mut bytes, mut close) = (Vec::new(), 0, false);
         let mut next = Some(first);

@@ -75,7 +75,8 @@ pub struct ReaderCursor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobRow {
     pub id: BlobId,
-    pub conversation: ConversationId,
+    /// `None` = the site's own: an agent's picture.
+    pub conversation: Option<ConversationId>,
     pub attachment: Attachment,
     /// SHA-256 of the file.
     pub hash: [u8; 32],
@@ -231,7 +232,7 @@ fn blob_row(row: &BlobRow) -> proto::Blob {
     };
     proto::Blob {
         id: row.id.to_bytes().to_vec(),
-        conversation: row.conversation.to_bytes().to_vec(),
+        conversation: row.conversation.map_or_else(Vec::new, |id| id.to_bytes().to_vec()),
         attachment: Some(attachment),
         hash: row.hash.to_vec(),
         at_ms: row.at.ms,
@@ -270,9 +271,13 @@ fn read_fact(record: proto::Record) -> Option<Fact> {
 
 fn read_blob(row: proto::Blob) -> Option<BlobRow> {
     let attachment = row.attachment?;
+    let conversation = match row.conversation.as_slice() {
+        [] => None,
+        id => Some(ConversationId::from_bytes(id)?),
+    };
     Some(BlobRow {
         id: BlobId::from_bytes(&row.id)?,
-        conversation: ConversationId::from_bytes(&row.conversation)?,
+        conversation,
         attachment: Attachment {
             blob: BlobId::from_bytes(&attachment.blob)?,
             name: Private(attachment.name),

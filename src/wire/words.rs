@@ -338,11 +338,12 @@ pub(super) fn proto_agent(row: &AgentRow) -> proto::AgentRow {
         id: row.id.0,
         login: row.login.clone(),
         name: row.name.0.clone(),
-        avatar: row.avatar.clone(),
+        avatar: row.avatar(),
         role: role.into(),
         capacity: row.capacity,
         teams: row.teams.iter().map(|team| team.0).collect(),
         disabled: row.disabled,
+        picture: row.picture.as_ref().map(proto_attachment),
     }
 }
 
@@ -357,7 +358,7 @@ fn agent_of(row: proto::AgentRow) -> Decoded<AgentRow> {
         id: AgentId(row.id),
         login: row.login,
         name: row.name.into(),
-        avatar: row.avatar,
+        picture: row.picture.map(attachment_of).transpose()?,
         role,
         capacity: row.capacity,
         teams: row.teams.into_iter().map(TeamId).collect(),

@@ -169,3 +169,58 @@ async fn mistakes_in_a_request_are_named() {
     assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0));
     bench.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_whose_time_is_over_are_swept_and_others_stay() {
+    let (bench, first) = Bench::claimed().await;
+    let sign_in = json!({ "login": "wang", "password": PASSWORD });
+    let second = bench.post("/v1/sign-in", "", &sign_in).await.cookie();
+    let day = 24 * 60 * 60 * 1000;
+    let set = |days: u64| bench.ahead_ms.store(days * day, std::sync::atomic::Ordering::Relaxed);
+    let desk = bench.desk().clone();
+    desk.renew_journal().await.unwrap();
+    assert_eq!(desk.sweep_sign_ins().await.unwrap(), 0);
+
+    set(14);
+    assert_eq!(bench.get("/v1/me", &first).await.refusal(), "SIGN_IN_FIRST");
+    assert_eq!(desk.sweep_sign_ins().await.unwrap(), 0, "a clock may come back for a day");
+    set(0);
+    assert_eq!(bench.get("/v1/me", &second).await.status, StatusCode::OK);
+
+    set(16);
+    let third = bench.post("/v1/sign-in", "", &sign_in).await.cookie();
+    desk.renew_journal().await.unwrap();
+    assert_eq!(desk.sweep_sign_ins().await.unwrap(), 2);
+    assert_eq!(desk.sweep_sign_ins().await.unwrap(), 0, "once");
+    assert_eq!(bench.get("/v1/me", &third).await.status, StatusCode::OK);
+    set(0);
+    assert_eq!(bench.get("/v1/me", &first).await.refusal(), "SIGN_IN_FIRST", "its row is gone");
+    desk.renew_journal().await.unwrap();
+    assert_eq!(bench.get("/v1/me", &second).await.refusal(), "SIGN_IN_FIRST");
+    bench.close().await;
+}
+
+/// A program that signs in every minute must not make its password unchangeable: the ends of so
+/// many sign-ins do not fit in one frame of the journal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_can_be_changed_however_often_its_agent_signed_in() {
+    let (bench, cookie) = Bench::claimed().await;
+    let desk = bench.desk().clone();
+    let mut signing = tokio::task::JoinSet::new();
+    for _ in 0..4_000 {
+        let desk = desk.clone();
+        signing.spawn(async move {
+            while desk.open_sign_in(posthouse::base::AgentId(1)).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    signing.join_all().await;
+    assert_eq!(bench.get("/v1/me", &cookie).await.status, StatusCode::OK);
+    let change =
+        json!({ "current_password": PASSWORD, "password": "another long enough sentence" });
+    let changed = bench.json("PATCH", "/v1/agents/1", &cookie, &change).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+    assert_eq!(bench.get("/v1/me", &cookie).await.refusal(), "SIGN_IN_FIRST");
+    bench.close().await;
+}

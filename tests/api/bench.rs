@@ -9,7 +9,7 @@ use std::time::{Instant, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use posthouse::actors::{self, Running, Setting};
+use posthouse::actors::{self, Desk, Running, Setting};
 use posthouse::base::{Clock, Counters, PeerInfo, Private, Tick, Wall};
 use posthouse::http::{App, Settings, router};
 use posthouse::store;
@@ -22,7 +22,8 @@ pub use posthouse::wire::proto;
 pub const CODE: &str = "ABCD-EFGH";
 pub const PASSWORD: &str = "a long enough sentence";
 
-struct RealClock(Instant);
+/// The real clock, which a test may set ahead.
+struct RealClock(Instant, Arc<AtomicU64>);
 
 impl Clock for RealClock {
     fn tick(&self) -> Tick {
@@ -30,13 +31,16 @@ impl Clock for RealClock {
     }
 
     fn wall(&self) -> Wall {
-        Wall { ms: UNIX_EPOCH.elapsed().unwrap().as_millis() as u64, trusted: true }
+        let ahead = self.1.load(Ordering::Relaxed);
+        Wall { ms: UNIX_EPOCH.elapsed().unwrap().as_millis() as u64 + ahead, trusted: true }
     }
 }
 
 pub struct Bench {
     pub router: Router,
     pub counters: Arc<Counters>,
+    /// Milliseconds that the wall clock is ahead.
+    pub ahead_ms: Arc<AtomicU64>,
     running: Option<Running>,
     folder: PathBuf,
 }
@@ -94,8 +98,9 @@ impl Bench {
 
     async fn open(folder: PathBuf, settings: Settings, national: bool) -> Self {
         let counters = Arc::new(Counters::new());
+        let ahead_ms = Arc::new(AtomicU64::new(0));
         let running = actors::start(Setting {
-            clock: Arc::new(RealClock(Instant::now())),
+            clock: Arc::new(RealClock(Instant::now(), Arc::clone(&ahead_ms))),
             counters: Arc::clone(&counters),
             store: store::Options::new(folder.clone()),
             shards: 2,
@@ -106,7 +111,11 @@ impl Bench {
         .await
         .expect("the desk starts");
         let app = App::new(running.desk.clone(), settings, Arc::clone(&counters));
-        Self { router: router(app), counters, running: Some(running), folder }
+        Self { router: router(app), counters, ahead_ms, running: Some(running), folder }
+    }
+
+    pub fn desk(&self) -> &Desk {
+        &self.running.as_ref().unwrap().desk
     }
 
     /// The same site after a restart, in the national profile or not.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
+use prost::Message as _;
 use serde_json::json;
 
 use crate::bench::proto::server_frame::Frame;
@@ -31,7 +32,6 @@ fn epoch(frames: &[Frame]) -> String {
 }
 
 fn texts(frames: &[Frame]) -> Vec<String> {
-    use prost::Message as _;
     let deliveries = frames.iter().flat_map(|frame| match frame {
         Frame::Delivery(delivery) => vec![delivery.clone()],
         Frame::Snapshot(snapshot) => snapshot.entries.clone(),
@@ -46,6 +46,29 @@ fn texts(frames: &[Frame]) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_who_only_polls_is_there_and_is_given_conversations() {
+    let (bench, cookie) = Bench::claimed().await;
+    let inbox = bench.inbox(&cookie).await;
+    let online = proto::SetStatus { status: proto::Status::Online.into() };
+    let frame = proto::ClientFrame { frame: Some(proto::client_frame::Frame::Status(online)) };
+    let list = proto::FrameList { client: vec![frame], server: Vec::new() }.encode_to_vec();
+    let headers = [("cookie", cookie.as_str()), ("content-type", "application/x-protobuf")];
+    assert_eq!(bench.ask("POST", "/v1/frames", &headers, list).await.status, StatusCode::OK);
+    assert_eq!(bench.get("/v1/feed?kind=3&number=1", &cookie).await.status, StatusCode::OK);
+    say(&bench, 7, key(1), &inbox, "hello").await;
+    let path = format!("/v1/conversations/{:032x}", 7);
+    for tries in 0.. {
+        let row = bench.get(&path, &cookie).await.json();
+        if row["agent"] == 1 {
+            break;
+        }
+        assert!(tries < 100, "{row}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bench.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

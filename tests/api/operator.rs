@@ -73,7 +73,7 @@ async fn the_document_and_the_router_name_the_same_routes() {
             let nothing = answer.status == StatusCode::NOT_FOUND && answer.refusal() == "NO_PAGE";
             assert!(!nothing || path.ends_with("/{path}") || path == "/widget.js", "{path}");
         }
-        let answer = bench.ask("DELETE", &real, &[], "").await;
+        let answer = bench.ask("PUT", &real, &[], "").await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
     bench.close().await;

@@ -7,6 +7,8 @@ const { chromium } = createRequire(`${made}/node/`)('playwright-core');
 
 export const WIDE = { width: 1280, height: 800 };
 export const NARROW = { width: 360, height: 640 };
+/** What is left of 1280 by 800 at 200 % zoom. */
+export const ZOOMED = { width: 640, height: 400 };
 
 export function launch() {
   return chromium.launch({
@@ -24,12 +26,13 @@ export function launch() {
 }
 
 /** A browser of one person: own storage, own cookies. Page errors are collected in `errors`. */
-export async function person(browser, language, viewport) {
+export async function person(browser, language, viewport, options = {}) {
   const context = await browser.newContext({
     ignoreHTTPSErrors: true,
     locale: language === 'zh' ? 'zh-CN' : 'en-GB',
     viewport,
     acceptDownloads: true,
+    ...options,
   });
   context.errors = [];
   context.on('weberror', (error) => context.errors.push(String(error.error())));

@@ -66,6 +66,7 @@ export class Desk {
 
   /** kill -9; resolves when the process is gone. */
   async kill() {
+    if (!this.#child || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = new Promise((done) => this.#child.once('exit', done));
     this.#child.kill('SIGKILL');
     await gone;

@@ -233,7 +233,7 @@ fn site_entries() -> Vec<(&'static str, Entry)> {
         id: AgentId(2),
         login: "anna".into(),
         name: "安娜".into(),
-        avatar: String::new(),
+        picture: None,
         role: Role::Supervisor,
         capacity: 5,
         teams: vec![TeamId(1), TeamId(3)],
@@ -258,6 +258,7 @@ fn site_entries() -> Vec<(&'static str, Entry)> {
     };
     let team = TeamRow { id: TeamId(3), name: "Sales".into(), disabled: false };
     let rows = vec![
+        ("agent_picture", Body::Agent(AgentRow { picture: Some(attachment()), ..row.clone() })),
         ("agent", Body::Agent(row)),
         ("team", Body::Team(team)),
         ("inbox", Body::Inbox(inbox)),
@@ -308,7 +309,7 @@ pub fn facts() -> Vec<(&'static str, Fact)> {
     let sign_in = SignIn { token_hash: [3; 32], agent: AgentId(2), expires_ms: 99, ended: true };
     let blob = BlobRow {
         id: BLOB,
-        conversation: CONVERSATION,
+        conversation: Some(CONVERSATION),
         attachment: attachment(),
         hash: [4; 32],
         at: AT,
@@ -318,6 +319,7 @@ pub fn facts() -> Vec<(&'static str, Fact)> {
         ("sign_in", Fact::SignIn(sign_in)),
         ("secret", Fact::Secret(Secret { agent: AgentId(2), password: "$argon2id$".into() })),
         ("reader", Fact::ReaderCursor(ReaderCursor { name: "mail".into(), index: Index(7) })),
+        ("blob_of_site", Fact::Blob(BlobRow { conversation: None, ..blob.clone() })),
         ("blob", Fact::Blob(blob)),
     ]
 }

@@ -16,6 +16,8 @@ use proto::server_frame::Frame as S;
 use crate::net::{Agenda, ClientId, Event, Link, Network};
 use crate::server::{INBOX_KEY, PING_MS, TEAM};
 
+const NO_CONVERSATION: u16 = posthouse::base::code::NO_CONVERSATION.0;
+
 /// A command that is not answered yet; it is in the browser's database.
 #[derive(Clone, Debug)]
 pub struct Unsent {
@@ -281,11 +283,26 @@ impl Client {
     }
 
     fn refused(&mut self, agenda: &mut Agenda, network: &mut Network, refused: &proto::Refused) {
-        let Some(key) = MessageKey::from_bytes(&refused.key) else { return };
+        let Some(key) = MessageKey::from_bytes(&refused.key) else {
+            self.lose_conversation(refused);
+            return;
+        };
         if refused.retry_after_ms == 0 {
             self.answered(agenda, network, key, Err(refused.code));
         } else if let Some(unsent) = self.outbox.iter_mut().find(|unsent| unsent.key == key) {
             unsent.not_before = agenda.now + u64::from(refused.retry_after_ms);
+        }
+    }
+
+    /// A conversation that is not there any more is followed no longer; for a visitor it begins
+    /// again with the next message.
+    fn lose_conversation(&mut self, refused: &proto::Refused) {
+        let gone = ConversationId::from_bytes(&refused.conversation);
+        if let Some(id) = gone.filter(|_| refused.code == u32::from(NO_CONVERSATION)) {
+            self.places.remove(&Feed::Public(id));
+            self.places.remove(&Feed::Full(id));
+            self.behind.remove(&Feed::Public(id));
+            self.behind.remove(&Feed::Full(id));
         }
     }
 

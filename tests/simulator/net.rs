@@ -53,6 +53,13 @@ impl Agenda {
         self.events.insert((ms.max(self.now), self.number), event);
     }
 
+    /// What is under way to clients is gone with the connections it came by.
+    pub fn forget_answers(&mut self) {
+        self.events.retain(|_, event| {
+            !matches!(event, Event::ToClient(..) | Event::PostAnswer(..) | Event::GetAnswer(..))
+        });
+    }
+
     pub fn next(&mut self) -> Option<Event> {
         let ((at, _), event) = self.events.pop_first()?;
         self.now = at;
@@ -74,12 +81,15 @@ pub struct Network {
     next: u64,
     /// Faults happen; false while everything settles.
     pub rough: bool,
+    /// Letters that were lost, and that came twice.
+    pub lost: u64,
+    pub doubled: u64,
     pub chance: Seeded,
 }
 
 impl Network {
     pub fn new(chance: Seeded) -> Self {
-        Self { wires: BTreeMap::new(), next: 1, rough: true, chance }
+        Self { wires: BTreeMap::new(), next: 1, rough: true, lost: 0, doubled: 0, chance }
     }
 
     /// True once in `of` times while the network is rough.
@@ -160,11 +170,13 @@ impl Network {
     /// A letter of HTTP: lost, doubled, or late.
     pub fn letter(&mut self, agenda: &mut Agenda, make: impl Fn() -> Event) {
         if self.mishap(8) {
+            self.lost += 1;
             return;
         }
         let delay = self.delay();
         agenda.after(delay, make());
         if self.mishap(8) {
+            self.doubled += 1;
             let delay = self.delay();
             agenda.after(delay, make());
         }

@@ -58,14 +58,20 @@ impl Server {
         let input = admitted.and_then(|row| running.answer(feed, wanted, row));
         let entries = running.shown_again(feed, wanted);
         self.judge(&entries);
+        self.troubles.failed_reads += u64::from(input.is_err());
+        if let (Ok(_), Wanted::Snapshot { too_long }) = (&input, wanted) {
+            self.troubles.snapshots += 1;
+            self.troubles.too_long += u64::from(too_long);
+        }
         let input = input.unwrap_or_else(|refusal| Input::ReadRefused { feed, refusal });
         self.input(agenda, network, link, input);
     }
 
-    /// A page by HTTP GET.
-    pub fn get(&mut self, peer: Peer, feed: Feed, after: Index) -> Vec<Bytes> {
+    /// A page by HTTP GET; nothing for a cursor of another epoch, which a new connection sorts out.
+    pub fn get(&mut self, peer: Peer, feed: Feed, epoch: &[u8], after: Index) -> Vec<Bytes> {
         let Some(running) = &self.running else { return Vec::new() };
-        if running.admit(peer, feed).is_err() {
+        let same = running.reader.epoch().to_bytes() == epoch;
+        if !same || running.admit(peer, feed).is_err() {
             return Vec::new();
         }
         let entries = running.shown_again(feed, Wanted::Page { after });

@@ -23,9 +23,9 @@ use crate::net::{Agenda, ClientId, Event, Link, Network};
 use crate::reads::{Read, Wanted, unreadable};
 
 /// Bytes that wait for a peer before it counts as a slow reader: small, so that it happens.
-const OUTBOX_BYTES: usize = 12 * 1024;
+const OUTBOX_BYTES: usize = 5 * 1024;
 /// A page is read when no more than this waits.
-pub const ROOM_BYTES: usize = 4 * 1024;
+pub const ROOM_BYTES: usize = 1024;
 pub const INBOX_KEY: &str = "simulatedinbox00";
 pub const TEAM: TeamId = TeamId(1);
 pub const PING_MS: u32 = 5_000;
@@ -68,6 +68,18 @@ pub struct Connection {
 pub struct Breaks {
     pub forget_priors: bool,
     pub lying_sync: bool,
+    /// A copy that is put back is taken for the files it was made of.
+    pub same_files: bool,
+}
+
+/// How often something happened that a run is to survive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Troubles {
+    pub slow_readers: u64,
+    pub refused_writes: u64,
+    pub failed_reads: u64,
+    pub snapshots: u64,
+    pub too_long: u64,
 }
 
 pub struct Server {
@@ -80,7 +92,8 @@ pub struct Server {
     /// Messages whose recall is durable, and what was served of them afterwards.
     pub recalled: BTreeSet<(ConversationId, MessageKey)>,
     pub wrong: Option<String>,
-    breaks: Breaks,
+    pub troubles: Troubles,
+    pub breaks: Breaks,
     pub chance: Seeded,
 }
 
@@ -127,7 +140,7 @@ fn site() -> Site {
             id,
             login: format!("agent{id}"),
             name: Private(format!("Agent {id}")),
-            avatar: String::new(),
+            picture: None,
             role: Role::Agent,
             capacity: 50,
             teams: vec![TEAM],
@@ -148,6 +161,7 @@ impl Server {
             running: None,
             recalled: BTreeSet::new(),
             wrong: None,
+            troubles: Troubles::default(),
             breaks,
             chance,
         }
@@ -165,7 +179,8 @@ impl Server {
         self.set_faults(Faults::default());
         let layout = Layout {
             shape: Shape { segments: 3, segment_bytes: 32 * 1024 },
-            cache_bytes: 1 << 20,
+            // Without a cache every read meets the disk and its faults.
+            cache_bytes: if self.chance.below(2) == 0 { 0 } else { 1 << 20 },
             chance: self.chance.wide() | 1,
         };
         self.life += 1;
@@ -418,11 +433,12 @@ impl Server {
         connection.outbox.push_back(bytes);
         if connection.bytes > OUTBOX_BYTES {
             connection.outbox.clear();
+            self.troubles.slow_readers += 1;
             self.input(agenda, network, link, Input::Gone);
             self.close(agenda, network, link);
         } else if !connection.draining {
             connection.draining = true;
-            let pause = if network.mishap(60) { network.chance.below(2_000) } else { 1 };
+            let pause = if network.mishap(60) { network.chance.below(10_000) } else { 1 };
             self.later(agenda, pause, Task::Drain(link));
         }
     }
@@ -464,6 +480,7 @@ impl Server {
             Task::Checkpoint => {
                 let Some(running) = &self.running else { return false };
                 // A disk that is full or failing is tried again, as the checkpointer does.
+                let _ = running.engine.shared().database.mend();
                 let _ = running.engine.shared().checkpoint();
                 let _ = running.engine.shared().grow();
                 let pause = 200 + self.chance.below(2_000);

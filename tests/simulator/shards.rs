@@ -158,6 +158,8 @@ impl Server {
         if self.disk.is_dead() {
             return true;
         }
+        let refused = outcomes.iter().filter(|outcome| outcome.result.is_err());
+        self.troubles.refused_writes += refused.count() as u64;
         for written in outcomes.iter().filter_map(|o| o.result.as_ref().ok()).flatten() {
             if let Item::Entry(new) = &written.item
                 && let Body::Recalled { key, .. } = &new.entry.body

@@ -1,18 +1,20 @@
 //! One run: visitors, agents, a server, and what goes wrong between them; then peace, and the
 //! verdict.
 
-use bytes::Bytes;
-use posthouse::base::Index;
-use posthouse::base::chance::{Chance, Seeded};
-use posthouse::store::sim::Faults;
-use posthouse::wire::{self, proto};
-use prost::Message as _;
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
-use crate::client::Client;
+use bytes::Bytes;
+use posthouse::base::chance::{Chance, Seeded};
+use posthouse::base::{ConversationId, Index, MessageKey};
+use posthouse::store::sim::{Copy, Faults};
+use posthouse::wire::{self, proto};
+use prost::Message as _;
+
+use crate::client::{Client, Told};
 use crate::judge;
 use crate::net::{Agenda, ClientId, Event, Network};
-use crate::server::{Breaks, Server};
+use crate::server::{Breaks, Server, Troubles};
 
 const AGENTS: usize = 2;
 const VISITORS: usize = 3;
@@ -30,6 +32,14 @@ pub struct Report {
     pub recalled: u64,
     pub events: u64,
     pub settled_ms: u64,
+    /// Letters of HTTP lost and doubled; connections broken or dark; clocks that jumped.
+    pub lost: u64,
+    pub doubled: u64,
+    pub partitions: u64,
+    pub jumps: u64,
+    /// Copies put back.
+    pub restored: u64,
+    pub troubles: Troubles,
 }
 
 impl Report {
@@ -41,6 +51,17 @@ impl Report {
         self.recalled += other.recalled;
         self.events += other.events;
         self.settled_ms = self.settled_ms.max(other.settled_ms);
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.partitions += other.partitions;
+        self.jumps += other.jumps;
+        self.restored += other.restored;
+        let (own, more) = (&mut self.troubles, &other.troubles);
+        own.slow_readers += more.slow_readers;
+        own.refused_writes += more.refused_writes;
+        own.failed_reads += more.failed_reads;
+        own.snapshots += more.snapshots;
+        own.too_long += more.too_long;
     }
 }
 
@@ -51,6 +72,16 @@ pub struct World {
     clients: Vec<Client>,
     chance: Seeded,
     report: Report,
+    /// Copies of the data folder are taken and put back.
+    copies: bool,
+    kept: Option<Kept>,
+}
+
+/// A copy, and what had been promised when it was taken: later promises go with what it lacks.
+struct Kept {
+    disk: Copy,
+    told: Vec<Vec<Told>>,
+    recalled: BTreeSet<(ConversationId, MessageKey)>,
 }
 
 impl World {
@@ -66,7 +97,14 @@ impl World {
             clients,
             chance,
             report: Report::default(),
+            copies: false,
+            kept: None,
         }
+    }
+
+    /// The same with copies of the data folder that are put back.
+    pub fn with_copies(seed: u64, breaks: Breaks) -> Self {
+        Self { copies: true, ..Self::new(seed, breaks) }
     }
 
     pub fn run(mut self) -> Result<Report, String> {
@@ -101,6 +139,8 @@ impl World {
         }
         self.report.retried = self.clients.iter().map(|client| client.retried).sum();
         self.report.recalled = self.server.recalled.len() as u64;
+        self.report.troubles = self.server.troubles;
+        (self.report.lost, self.report.doubled) = (self.network.lost, self.network.doubled);
         Ok(self.report)
     }
 
@@ -176,7 +216,7 @@ impl World {
     ) {
         let cursor = proto::Cursor::decode(bytes.clone()).expect("a cursor");
         let feed = wire::feed_from_proto(&cursor.feed.expect("a feed")).expect("a known feed");
-        let frames = server.get(client.peer, feed, Index(cursor.index));
+        let frames = server.get(client.peer, feed, &cursor.epoch, Index(cursor.index));
         let id = client.id;
         network.letter(agenda, || Event::GetAnswer(id, frames.clone()));
     }
@@ -209,10 +249,17 @@ impl World {
         }
         let again = 500 + self.chance.below(4_000);
         self.agenda.after(again, Event::Fault);
+        if self.copies && self.chance.below(4) == 0 {
+            self.copy();
+            return;
+        }
         let none = Faults::default();
         let jump = i64::try_from(self.chance.below(400_000_000)).unwrap_or(0) - 200_000_000;
         match self.chance.below(12) {
-            0 | 1 => self.network.suffer(&mut self.agenda),
+            0 | 1 => {
+                self.report.partitions += 1;
+                self.network.suffer(&mut self.agenda);
+            }
             2 if self.server.running.is_some() => self.die(),
             3 | 4 => {
                 let operations = self.chance.below(120);
@@ -230,13 +277,48 @@ impl World {
                 let sync = Some(ErrorKind::Other);
                 self.server.set_faults(Faults { sync, ..none });
             }
-            8 => self.server.clock_skew = jump,
+            8 => {
+                self.report.jumps += 1;
+                self.server.clock_skew = jump;
+            }
             9 => {
+                self.report.jumps += 1;
                 let at = self.chance.below(self.clients.len() as u64);
                 self.clients[usize::try_from(at).unwrap_or(0)].clock_skew = jump;
             }
+            10 => {
+                let read = Some(ErrorKind::Other);
+                self.server.set_faults(Faults { read, ..none });
+            }
             _ => self.server.set_faults(none),
         }
+    }
+
+    /// Takes a copy of the data folder, or puts the one that was taken back in its place.
+    fn copy(&mut self) {
+        let Some(kept) = self.kept.take() else {
+            self.kept = Some(Kept {
+                disk: self.server.disk.copy(),
+                told: self.clients.iter().map(|client| client.told.clone()).collect(),
+                recalled: self.server.recalled.clone(),
+            });
+            return;
+        };
+        self.report.restored += 1;
+        let up = self.server.running.is_some();
+        if up {
+            self.die();
+        }
+        self.agenda.forget_answers();
+        if self.server.breaks.same_files {
+            self.server.disk.roll_back(&kept.disk);
+        } else {
+            self.server.disk.put_back(&kept.disk);
+        }
+        for (client, told) in self.clients.iter_mut().zip(kept.told) {
+            client.told = told;
+        }
+        self.server.recalled = kept.recalled;
     }
 
     /// Nothing goes wrong any more, and nobody begins anything.
@@ -252,6 +334,10 @@ impl World {
 
     fn is_quiet(&self) -> bool {
         let Some(running) = &self.server.running else { return false };
+        // A handle that a failed read closed is opened anew a little later.
+        if running.reader.site().is_err() {
+            return false;
+        }
         self.clients.iter().all(|client| {
             client.outbox.is_empty()
                 && client.places.iter().all(|(feed, place)| {

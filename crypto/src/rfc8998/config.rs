@@ -24,13 +24,8 @@ impl Presented {
     }
 
     /// New handshakes get `certified` from now on; connections that stand keep theirs.
-    ///
-    /// # Errors
-    /// The key cannot be used; the old one stays.
-    pub fn replace(&self, certified: &Certified) -> Result<(), TlsFault> {
-        let fresh = certified_key(certified)?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(())
+    pub fn replace(&self, certified: Arc<CertifiedKey>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
     }
 }
 

@@ -387,7 +387,7 @@ fn a_new_certificate_is_shown_to_new_connections() {
     let presented = Presented::new(&site.pair.sign).unwrap();
     let server = server_config(Arc::clone(&presented), &ClientAuth::No).unwrap();
     let renewed = site.authority.issue(&["desk.local".to_owned()], TIME_FLOOR_S).unwrap();
-    presented.replace(&renewed.sign).unwrap();
+    presented.replace(certified_key(&renewed.sign).unwrap());
     let (client, _) = shaken(ends(site.client(None), server)).unwrap();
     assert_eq!(&*client.peer_certificates().unwrap()[0], renewed.sign.leaf());
 }

@@ -55,4 +55,10 @@ crate::base::code::codes! {
         why: "Two of them would take the disk from the desk.", "两个同时进行会占用服务台的磁盘。";
         remedy: "Wait for the other one and try again.", "请等待其完成后重试。";
     }
+    6010 CLI_NOT_RUNNING Fault {
+        what: "No process runs from this data folder.", "没有进程使用该数据文件夹运行。";
+        why: "There is nobody who could take the configuration.", "没有可以采用该配置的进程。";
+        remedy: "Check --data, or start the service: `systemctl start posthouse`.",
+            "请检查 --data，或启动服务：systemctl start posthouse。";
+    }
 }

@@ -162,6 +162,25 @@ crate::base::code::codes! {
         why: "Its number was never given out.", "该编号从未分配。";
         remedy: "Reload the page and choose again.", "请刷新页面后重新选择。";
     }
+    2029 PICTURE_TYPE Refusal {
+        what: "This is not a picture of a kind that is shown here.", "不是可显示的图片格式。";
+        why: "The kind is found by the file's first bytes, whatever its name says.",
+            "文件类型由文件开头的字节判断，与文件名无关。";
+        remedy: "Choose a PNG, JPEG or WebP picture.", "请选择 PNG、JPEG 或 WebP 图片。";
+    }
+    2030 PICTURE_TOO_LARGE Refusal {
+        what: "The picture is too large, or its header is broken.", "图片过大，或文件头损坏。";
+        why: "It is shown on every page with the widget: at most 256 KiB and 1024 pixels a side.",
+            "所有嵌入组件的网页都会显示它：最大 256 KiB，边长不超过 1024 像素。";
+        remedy: "Choose a smaller picture.", "请选择较小的图片。";
+    }
+    2031 PICTURES_FULL Refusal {
+        what: "The site has no room for more pictures.", "站点的头像空间已用完。";
+        why: "Former pictures are kept for the conversations that show them, 64 MiB in all.",
+            "旧头像会为历史会话保留，总量上限为 64 MiB。";
+        remedy: "Choose a picture that was used here before, or go without.",
+            "请选用曾经使用过的图片，或不使用头像。";
+    }
     2040 NO_AGENT_CERTIFICATE Refusal {
         what: "The connection showed no certificate of an agent.", "连接未出示坐席证书。";
         why: "Only a certificate that an authority of this site issued to an agent's sign-in name \

@@ -1,5 +1,5 @@
 //! `/v1/agents`: who answers. Everybody who is signed in reads the list, owners change it, and
-//! agents change their own name, picture and password.
+//! agents change their own name and password.
 
 use axum::extract::{Path, Request, State};
 use axum::http::header;
@@ -62,7 +62,6 @@ pub async fn add(State(app): State<App>, request: Request) -> Answer {
 #[serde(deny_unknown_fields, default)]
 struct Change {
     name: Option<String>,
-    avatar: Option<String>,
     role: Option<RoleWord>,
     capacity: Option<u32>,
     teams: Option<Vec<u32>>,
@@ -90,7 +89,7 @@ pub async fn change(State(app): State<App>, Path(id): Path<String>, request: Req
     }
     let wanted = AgentChange {
         name: change.name,
-        avatar: change.avatar,
+        picture: None,
         role: change.role.map(Into::into),
         capacity: change.capacity,
         teams: change.teams.map(|teams| teams.into_iter().map(TeamId).collect()),
@@ -117,7 +116,7 @@ async fn renew(app: &App, caller: &Caller, by: AgentId, of: AgentId, password: &
     Ok(response)
 }
 
-fn show(app: &App, id: AgentId) -> Answer {
+pub(super) fn show(app: &App, id: AgentId) -> Answer {
     let site = app.desk().site();
     let row = site.agents.get(&id).ok_or(Refused::new(code::NO_ROW))?;
     json(&Agent::from(row))

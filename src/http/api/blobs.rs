@@ -38,7 +38,7 @@ impl Asked {
 
 pub async fn upload(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let peer = identity::peer(&app, &caller, &parts).await?;
     let asked: Asked = body::query(&parts)?;
     let conversation = asked.conversation()?;
@@ -50,8 +50,6 @@ pub async fn upload(State(app): State<App>, request: Request) -> Answer {
     let _place = place.ok_or(Refused::later(code::TOO_FAST, 2_000))?;
     let name = file_name::clean(&asked.name);
     let kept = body::within(UPLOAD_MS, take(&app, peer, conversation, name, body)).await?;
-    app.counters().uploads.one();
-    app.counters().upload_bytes.add(kept.size);
     json(&rows::AttachmentWords::from(&kept))
 }
 
@@ -115,7 +113,7 @@ fn judge(head: &[u8], whole: bool, name: String) -> Result<Attachment, Refused> 
 
 pub async fn download(State(app): State<App>, Path(id): Path<String>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let peer = identity::peer(&app, &caller, &parts).await?;
     let asked: Asked = body::query(&parts)?;
     let id = BlobId::from_hex(&id).ok_or(Refused::new(code::NO_BLOB))?;

@@ -34,8 +34,11 @@ struct Asked {
 
 pub async fn read(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let peer = identity::peer(&app, &caller, &parts).await?;
+    if let Peer::Agent(agent) = peer {
+        app.desk().seen(agent);
+    }
     let asked: Asked = body::query(&parts)?;
     let feed = feed(&asked)?;
     if let Some(before) = asked.before {

@@ -20,7 +20,7 @@ const MEDIA_TYPE: &str = "application/x-protobuf";
 
 pub async fn take(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let peer = identity::peer(&app, &caller, &parts).await?;
     // Without a word on its type the body is taken for frames: they say themselves what they are.
     let typed = parts.headers.contains_key(header::CONTENT_TYPE);
@@ -91,7 +91,7 @@ pub fn encode(app: &App, caller: &Caller, frame: &ServerFrame) -> Bytes {
         epoch: desk.epoch(),
         now: desk.clock().wall(),
         ping_interval_ms: PING_INTERVAL_MS,
-        endpoints: &app.settings().endpoints,
+        endpoints: &app.desk().endpoints(),
         staffed: site.teams.keys().any(|team| desk.staffed(*team)),
         language: caller.language,
     };

@@ -17,7 +17,7 @@ struct Me<'a> {
 
 pub async fn show(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let agent = identity::agent(&app, &caller, &parts.headers).await?;
     describe(&app, agent)
 }

@@ -8,6 +8,7 @@ pub mod feed;
 pub mod frames;
 pub mod inboxes;
 pub mod me;
+pub mod pictures;
 pub mod setup;
 pub mod sign_in;
 pub mod site;
@@ -27,7 +28,7 @@ use crate::base::{AgentId, Private, code, limits};
 /// # Errors
 /// `SIGN_IN_FIRST`, `CROSS_SITE`.
 async fn acting(app: &App, parts: &Parts) -> Result<(Caller, AgentId), Refused> {
-    let caller = Caller::of(app.settings(), parts);
+    let caller = Caller::of(&app.settings(), parts);
     let agent = identity::acting_agent(app, &caller, &parts.headers).await?;
     Ok((caller, agent))
 }

@@ -50,7 +50,7 @@ struct Claimed<'a> {
 
 pub async fn claim(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     caller.own_page(&parts.headers)?;
     let form: Form = body::json(&parts, body).await?;
     if app.desk().claimed() {

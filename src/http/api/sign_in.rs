@@ -21,7 +21,7 @@ struct Credentials {
 
 pub async fn enter(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     caller.own_page(&parts.headers)?;
     let Credentials { login, password } = body::json(&parts, body).await?;
     if !app.desk().claimed() {
@@ -38,7 +38,7 @@ pub async fn enter(State(app): State<App>, request: Request) -> Answer {
 /// Whom the connection's certificate would sign in.
 pub async fn ways(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let holder = holder(&app, &caller, &parts).map(|(holder, _)| holder);
     json(&serde_json::json!({ "certificate": holder }))
 }
@@ -47,7 +47,7 @@ pub async fn ways(State(app): State<App>, request: Request) -> Answer {
 /// in it must be an agent's.
 pub async fn by_certificate(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     caller.own_page(&parts.headers)?;
     if !app.desk().claimed() {
         return Err(code::NOT_CLAIMED.into());
@@ -106,7 +106,7 @@ pub async fn guess(
 
 pub async fn leave(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     caller.own_page(&parts.headers)?;
     if let Some(token) = identity::cookie(&caller, &parts.headers) {
         app.desk().end_sign_in(&token).await?;

@@ -42,7 +42,7 @@ struct SiteWords<'a> {
 
 pub async fn welcome(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    let caller = Caller::of(app.settings(), &parts);
+    let caller = Caller::of(&app.settings(), &parts);
     let asked: Asked = body::json(&parts, body).await?;
     let site = app.desk().site();
     let inbox = site.inbox_by_key(&asked.inbox).ok_or(Refused::new(code::NO_INBOX))?;
@@ -66,7 +66,7 @@ pub async fn welcome(State(app): State<App>, request: Request) -> Answer {
         },
         site: SiteWords { name: &site.row.name, language: &site.row.language },
         staffed: app.desk().staffed(inbox.team),
-        endpoints: &app.settings().endpoints,
+        endpoints: &app.desk().endpoints(),
     })
 }
 

@@ -238,17 +238,6 @@ pub fn issue_client(
     Ok(written)
 }
 
-impl Authorities {
-    /// Where the certificate lies that people are to install, when there is one.
-    #[must_use]
-    pub fn path(&self, data: &Path) -> Option<PathBuf> {
-        if self.international.is_some() {
-            return Some(international::authority_path(data));
-        }
-        self.national.is_some().then(|| national::authority_path(data))
-    }
-}
-
 fn flawed(flaw: Flaw) -> Fault {
     Fault::new(code_of(&flaw), flaw)
 }

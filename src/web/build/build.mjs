@@ -11,7 +11,8 @@ const target = resolve(web, '../../target/web');
 const version = JSON.parse(readFileSync(join(web, 'package.json'), 'utf8')).version;
 const wanted = process.argv[2];
 
-// Limits of DESIGN section 7, in bytes gzipped.
+// Limits, in bytes gzipped. The widget's script is all that is loaded until a text message is sent, which
+// the browser test measures; what else it has comes with a chunk of its own.
 const WIDGET_BYTES = 15 * 1024;
 const CONSOLE_BYTES = 80 * 1024;
 
@@ -20,7 +21,14 @@ const common = (outDir) => ({
   root: web,
   logLevel: 'warn',
   define: { __VERSION__: JSON.stringify(version) },
-  build: { outDir, emptyOutDir: false, target: 'es2022', copyPublicDir: false },
+  // Browsers of 2024: nothing of the styles is written twice for older ones.
+  build: {
+    outDir,
+    emptyOutDir: false,
+    target: 'es2022',
+    cssTarget: ['chrome123', 'safari17.5', 'firefox120'],
+    copyPublicDir: false,
+  },
 });
 
 // The widget decodes what visitors are sent: its tables leave the agents' fields out.

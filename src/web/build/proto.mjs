@@ -14,15 +14,15 @@ const SKIP = new Set(['Place', 'Record', 'SignIn', 'Secret', 'ReaderCursor', 'Bl
 const AGENTS = new Set([
   ...['note', 'profile', 'agent', 'team', 'inbox', 'site'].map((name) => `Entry.${name}`),
   ...['conversations', 'agents', 'teams', 'inboxes', 'site'].map((name) => `Snapshot.${name}`),
-  ...['note', 'recall', 'assign', 'transfer', 'resolve', 'reopen'].map((name) => `Command.${name}`),
+  ...['note', 'assign', 'transfer', 'resolve', 'reopen'].map((name) => `Command.${name}`),
   ...['team', 'visitor', 'inbox', 'profile'].map((name) => `Opened.${name}`),
   ...['device', 'address'].map((name) => `Profile.${name}`),
   ...['from_agent', 'to_agent', 'to_team'].map((name) => `Transferred.${name}`),
   ...['status', 'unfollow'].map((name) => `ClientFrame.${name}`),
-  ...['server_ms', 'agent', 'visitor'].map((name) => `Welcome.${name}`),
+  ...['agent', 'visitor'].map((name) => `Welcome.${name}`),
   ...['agent', 'status', 'visitor_online'].map((name) => `Presence.${name}`),
   ...['Refused.name', 'Snapshot.too_long', 'Snapshot.presence', 'Author.system'],
-  ...['Entry.clock_unset', 'Queued.reason'],
+  ...['Entry.clock_unset', 'Queued.reason', 'Recall.target_author'],
   ...['Recalled.target_author', 'Recalled.full_index', 'Assigned.team', 'Queued.team'],
 ]);
 

@@ -48,13 +48,12 @@ export const WORDS = {
     'The server answered in an unexpected way ({status}).',
     '服务器返回了意外的响应（{status}）。',
   ],
-  reconnecting: [
-    'Connecting again … what you write is kept and sent later.',
-    '正在重新连接…… 您写的内容会保留并稍后发送。',
-  ],
-  reconnectIn: [
-    'No connection. Trying again in {n} s; what you write is kept and sent later.',
-    '连接已断开，{n} 秒后重试；您写的内容会保留并稍后发送。',
+  reconnecting: ['Connecting again …', '正在重新连接……'],
+  reconnectIn: ['No connection. Trying again in {n} s.', '连接已断开，{n} 秒后重试。'],
+  isKept: ['What you write is kept and sent later.', '您写的内容会保留并稍后发送。'],
+  notKept: [
+    'Leave this page open: your browser keeps nothing of what is not sent yet.',
+    '请勿关闭此页面：浏览器无法保存尚未发送的内容。',
   ],
   waitWhileAway: [
     '{n} waiting in the queue, and you are not online.',
@@ -78,6 +77,10 @@ export const WORDS = {
   signInByCertificate: ['Sign in as {name} with a certificate', '使用证书以 {name} 身份登录'],
   signingIn: ['Signing in …', '正在登录……'],
   signOut: ['Sign out', '退出登录'],
+  unsentLost: [
+    '{n} not sent yet. Signing out here deletes what the server has not got.',
+    '还有 {n} 条尚未发送，现在退出登录将删除服务器尚未收到的内容。',
+  ],
   setupTitle: ['Welcome to Posthouse', '欢迎使用驿站'],
   setupLead: ['One minute, and visitors can write to you.', '只需一分钟，访客就能与您联系。'],
   setupCode: ['One-time code', '一次性代码'],
@@ -273,6 +276,10 @@ export const WORDS = {
   agentsLead: ['Who answers, and how much at a time.', '谁来接待，以及同时接待多少。'],
   addAgent: ['Add an agent', '添加客服'],
   agentNameHint: ['Visitors see it.', '访客可见。'],
+  picture: ['Picture', '头像'],
+  choosePicture: ['Choose a picture', '选择图片'],
+  removePicture: ['Remove', '移除'],
+  pictureHint: ['Visitors see it, too. Without one, initials are shown.', '访客也会看到；未设置时显示姓名缩写。'],
   role: ['Role', '角色'],
   roleAgent: ['Agent', '客服'],
   roleSupervisor: ['Supervisor', '主管'],

@@ -38,13 +38,16 @@ export interface Row {
   entry: Entry;
 }
 
-/** A command that has no ack yet. It is durable in this browser unless storage is volatile. */
+/** A command that has no ack yet, or a message whose row is on its way. What has no ack is durable in
+ * this browser unless storage is volatile. */
 export interface Pending {
   key: string;
   conversation: string;
   command: Command;
   /** Milliseconds since 1970 by this browser's clock. */
   atMs: number;
+  /** Its place, once it is on the server's disk and until its row is told. */
+  index?: number;
   /** Set when the server refused it for good: shown with `retry` and `discard`. */
   refused?: { code: number; sentence: string };
 }
@@ -72,7 +75,8 @@ export type SessionEvent =
   | { type: 'typing'; typing: Typing }
   | { type: 'presence'; presence: Presence }
   | { type: 'queue_place'; place: QueuePlace }
-  /** A command reached the server's disk; its row may come before or after. */
+  /** A command reached the server's disk; its row may come before or after. A message that is shown
+   * stays among the pending ones, with its index, until its row is told. */
   | { type: 'ack'; conversation: string; key: string; index: number; atMs: number }
   /** All pending commands, oldest first. */
   | { type: 'outbox'; pending: Pending[] }

@@ -233,9 +233,10 @@ export class Connection {
     else this.#failed(why, sentence);
   }
 
-  /** Long polls until a socket reaches Welcome again or HTTP fails, too. */
+  /** Long polls until a socket reaches Welcome again or HTTP fails, too. A socket is tried at once: it
+   * may have been the server that was away, and not the sockets that are blocked. */
   async #poll(): Promise<void> {
-    let probe = Date.now() + PROBE_MS;
+    let probe = 0;
     const polling = () => {
       const { state, transport } = this.link;
       return this.#running && state !== 'refused' && !(transport === 'socket' && state === 'live');

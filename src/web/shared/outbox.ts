@@ -37,6 +37,8 @@ export class Outbox {
 
   merge(items: OutboxItem[]): void {
     for (const item of items) {
+      // What was acknowledged, and is not waited for here, does not come back.
+      if (item.index && !this.#find(item.key)) continue;
       this.items = [...this.items.filter((known) => known.key !== item.key), item];
     }
     this.items.sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -49,7 +51,16 @@ export class Outbox {
     this.merge([item]);
   }
 
-  /** The server has it, or the visitor gave it up. */
+  /** The server has it; it stays on the screen until its row is told. */
+  acked(key: string, index: number): void {
+    const item = this.#find(key);
+    if (!item) return;
+    this.#landed(key);
+    this.merge([{ ...item, index }]);
+    void this.#store.drop(key);
+  }
+
+  /** Its row is told, or the visitor gave it up. */
   remove(key: string): boolean {
     this.#landed(key);
     const rest = this.items.filter((item) => item.key !== key);
@@ -62,7 +73,7 @@ export class Outbox {
 
   /** A refusal with a time comes back by itself; a final one stays until retry or discard. */
   refused({ key, code, sentence, retryAfterMs }: Refused): void {
-    const item = this.items.find((known) => known.key === key);
+    const item = this.#find(key);
     if (!item) return;
     if (retryAfterMs) {
       this.#wait(key, retryAfterMs, () => this.#again(key));
@@ -79,7 +90,7 @@ export class Outbox {
   pump(): void {
     const seen = new Set<string>();
     for (const item of this.items) {
-      if (item.refused || seen.has(item.conversation)) continue;
+      if (item.refused || item.index || seen.has(item.conversation)) continue;
       seen.add(item.conversation);
       if (!this.#flying.has(item.key)) this.#send(item);
     }
@@ -88,6 +99,10 @@ export class Outbox {
   /** The connection is gone: everything is to be sent again. */
   ground(): void {
     for (const key of [...this.#flying.keys()]) this.#landed(key);
+  }
+
+  #find(key: string): OutboxItem | undefined {
+    return this.items.find((known) => known.key === key);
   }
 
   #send(item: OutboxItem): void {

@@ -15,6 +15,8 @@ const HOLE_MS = 1_000;
 const BEHIND_MS = 2_000;
 /** Entries on top of a snapshot until a new one is asked for: bounds memory and the next load. */
 const ROWS_PER_SNAPSHOT = 500;
+/** The row of an acknowledged message comes within this time, or never. */
+const ROW_MS = 10_000;
 const MARK_MS = 1_000;
 const TYPING_MS = 700;
 const LONG_POLL_MS = 25_000;
@@ -242,7 +244,7 @@ class Session implements PosthouseSession {
     if (event.type === 'link') this.link = event.link;
     else if (event.type === 'welcome') this.#welcome = event.welcome;
     else if (event.type === 'outbox') return this.#outbox.merge(event.pending as OutboxItem[]);
-    else if (event.type === 'ack') this.#outbox.remove(event.key);
+    else if (event.type === 'ack') this.#settle(event.conversation, event.key, event.index);
     else if (event.type === 'mark') this.#markOf(event.mark);
     else if (event.type === 'snapshot') {
       state?.replace(event.snapshot);
@@ -252,10 +254,10 @@ class Session implements PosthouseSession {
       for (const row of event.rows) {
         state.rows.set(row.index, row);
         state.index = Math.max(state.index, row.index);
-        this.#outbox.remove(row.entry.key);
       }
     }
     this.#local(event);
+    if (event.type === 'rows') this.#told(event.rows);
   };
 
   #local(event: SessionEvent): void {
@@ -397,13 +399,27 @@ class Session implements PosthouseSession {
   #acked({ conversation, key, index, atMs }: proto.Ack): void {
     this.#outbox.opened.add(conversation);
     this.#emit({ type: 'ack', conversation, key, index, atMs });
-    this.#outbox.remove(key);
+    this.#settle(conversation, key, index);
     this.#outbox.pump();
     const feed = publicFeed(conversation);
     const state = this.#feeds.get(feed);
     if (!state?.absent) return;
     state.absent = false;
     this.#demand(feed);
+  }
+
+  /** What somebody looks at must not vanish between its ack and its row. */
+  #settle(conversation: string, key: string, index: number): void {
+    const shown = [publicFeed(conversation), fullFeed(conversation)].some((f) => this.#feeds.has(f));
+    const item = this.#outbox.items.find((known) => known.key === key);
+    const { message, note, recall } = item?.command ?? {};
+    if (!shown || !(message || note || recall)) return void this.#outbox.remove(key);
+    this.#outbox.acked(key, index);
+    this.#after(`row ${key}`, ROW_MS, () => this.#outbox.remove(key));
+  }
+
+  #told(rows: Row[]): void {
+    for (const { entry } of rows) this.#outbox.remove(entry.key);
   }
 
   #refused(refused: proto.Refused): void {
@@ -460,8 +476,8 @@ class Session implements PosthouseSession {
           this.#emit({ type: 'snapshot', feed, snapshot: { ...snapshot, marks } });
         }
         const decoded = rows.map((row) => toRow(row, row.raw));
-        for (const row of decoded) this.#outbox.remove(row.entry.key);
-        if (rows.length) this.#emit({ type: 'rows', feed, rows: decoded });
+        if (rows.length || replace) this.#emit({ type: 'rows', feed, rows: decoded });
+        this.#told(decoded);
         if (snapshot && index - snapshot.index > ROWS_PER_SNAPSHOT) void this.#pull(feed, 0, true);
       }
     }

@@ -1,11 +1,25 @@
-// What a text message does not need, loaded at first use: emoji, files, pictures, rating, offline form.
-import { h } from './dom.ts';
+// What the way to a sent text message does not need, loaded at first use: emoji, files, pictures,
+// links, what happened besides messages, recall, rating, offline form.
+import { h, icon } from './dom.ts';
 import css from './extra.css?inline';
 import { publicFeed } from '../shared/id.ts';
-import type { Attachment } from '../shared/gen/posthouse.ts';
+import type { Attachment, Entry } from '../shared/gen/posthouse.ts';
+import { linkify } from './linkify.ts';
+import type { Act, Held, Item } from './log.ts';
 import type { PosthouseWidget } from './widget.ts';
 
 const TEXT = {
+  joined: ['{} joined', '{} 为您服务'],
+  transferred: ['You are being transferred', '正在为您转接'],
+  resolved: ['Conversation ended', '会话已结束'],
+  reopened: ['Conversation reopened', '会话已重新打开'],
+  rated: ['Thank you for your rating', '感谢您的评价'],
+  recalled: ['Message taken back', '消息已撤回'],
+  deleted: ['Message deleted', '消息已删除'],
+  recall: ['Take back', '撤回'],
+  discard: ['Discard', '放弃'],
+  emoji: ['Emoji', '表情'],
+  noFile: ['The file cannot be had at the moment.', '暂时无法获取该文件。'],
   tooLarge: ['The file is too large.', '文件过大。'],
   failed: ['Upload failed.', '上传失败。'],
   retry: ['Try again', '重试'],
@@ -28,8 +42,13 @@ const EMOJI = [
   ...'😀😄😁😂🤣😊🙂😉😍🥰😘😋😎🤔😐😅😴😢😭😠😱🥳🤝👍👎👏🙏💪👌✌👋🙌❤💔💯🔥🎉🎁🌹☕🍻✅❌❓❗⭐⏰📷📎📦🚚💰💳🏠',
 ];
 
+/** Emoji stand in rows of eight. */
+const STEPS: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 8, ArrowUp: -8 };
+const SAVE_MS = 60_000;
+const SHEET = 'M6 3h8l4 4v14H6ZM14 3v4h4M9 12h6M9 16h6';
+
 function say(widget: PosthouseWidget, key: keyof typeof TEXT, value = ''): string {
-  return TEXT[key][/^zh/i.test(widget.language) ? 1 : 0].replace('{}', value);
+  return TEXT[key][widget.language === 'zh' ? 1 : 0].replace('{}', value);
 }
 
 function dress({ root }: PosthouseWidget): void {
@@ -44,22 +63,43 @@ function dress({ root }: PosthouseWidget): void {
 /** Opens or closes the emoji panel above the input. */
 export function emoji(widget: PosthouseWidget): void {
   dress(widget);
-  const open = widget.panel.querySelector('.emoji');
-  if (open) return open.remove();
   const { input, form } = widget;
+  const opener = form.querySelector('button')!;
+  const open = widget.panel.querySelector('.emoji');
+  const close = (box: Element) => {
+    box.remove();
+    opener.setAttribute('aria-expanded', 'false');
+    input.focus();
+  };
+  if (open) return close(open);
   const put = (sign: string) => {
     input.setRangeText(sign, input.selectionStart, input.selectionEnd, 'end');
     input.dispatchEvent(new Event('input'));
     input.focus();
   };
   const signs = EMOJI.map((sign) =>
-    h('button', { type: 'button', 'aria-label': sign, onclick: () => put(sign) }, sign),
+    h('button', { type: 'button', tabindex: -1, onclick: () => put(sign) }, sign),
   );
-  const box = h('div.emoji', { role: 'group' }, ...signs);
+  const onkeydown = (event: KeyboardEvent) => {
+    const step = STEPS[event.key];
+    if (event.key === 'Escape') close(box);
+    else if (!step) return;
+    const at = signs.indexOf(widget.root.activeElement as HTMLElement);
+    if (step) move((at + step + signs.length) % signs.length);
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  // One stop for Tab; the arrows walk inside.
+  const move = (to: number) => {
+    signs.forEach((sign, at) => (sign.tabIndex = at === to ? 0 : -1));
+    signs[to]!.focus();
+  };
+  const label = say(widget, 'emoji');
+  const box = h('div.emoji', { role: 'group', 'aria-label': label, onkeydown }, ...signs);
   form.before(box);
-  widget.log.toEnd();
-  form.addEventListener('submit', () => box.remove(), { once: true });
-  signs[0]!.focus();
+  opener.setAttribute('aria-expanded', 'true');
+  form.addEventListener('submit', () => box.isConnected && close(box), { once: true });
+  move(0);
 }
 
 /** Lets the visitor choose files. */
@@ -81,7 +121,14 @@ async function send(widget: PosthouseWidget, file: File): Promise<void> {
   const request = new XMLHttpRequest();
   const cancel = h(
     'button',
-    { type: 'button', onclick: () => (request.abort(), row.remove()) },
+    {
+      type: 'button',
+      onclick: () => {
+        request.abort();
+        row.remove();
+        widget.input.focus();
+      },
+    },
     say(widget, 'cancel'),
   );
   const note = h('div');
@@ -92,7 +139,11 @@ async function send(widget: PosthouseWidget, file: File): Promise<void> {
     row.classList.add('bad');
     bar.remove();
     note.textContent = told || say(widget, key);
-    const again = () => (row.remove(), void send(widget, file));
+    const again = () => {
+      row.remove();
+      widget.input.focus();
+      void send(widget, file);
+    };
     if (key === 'failed')
       cancel.before(h('button', { type: 'button', onclick: again }, say(widget, 'retry')));
   };
@@ -129,12 +180,46 @@ function reason(text: string): string {
   }
 }
 
+/** What is in a bubble or a line besides plain text. */
+export function fill(widget: PosthouseWidget, item: Item, slot: HTMLElement): void {
+  widget.log.stick(() => {
+    if (item.line) slot.textContent = sentence(widget, item.line);
+    else if (item.gone) slot.textContent = say(widget, item.gone === 2 ? 'deleted' : 'recalled');
+    else if (item.attachment) show(widget, item.attachment, slot);
+    else slot.replaceChildren(...linkify(item.text));
+  });
+}
+
+function sentence(widget: PosthouseWidget, entry: Entry): string {
+  const { assigned, transferred, resolved, reopened, rated } = entry;
+  if (assigned) return say(widget, 'joined', assigned.name);
+  if (transferred) return say(widget, 'transferred');
+  if (resolved) return say(widget, 'resolved');
+  if (reopened) return say(widget, 'reopened');
+  return rated ? `${say(widget, 'rated')} ${'★'.repeat(Math.min(5, rated.score))}` : '';
+}
+
+/** The buttons of a message, as they are wanted by now. */
+export function acts(widget: PosthouseWidget, key: string, { meta, acts }: Held): void {
+  const { session, conversation, input } = widget;
+  const act = {
+    recall: () => session.submit(conversation, { recall: { targetKey: key } }),
+    retry: () => session.retry(key),
+    discard: () => session.discard(key),
+  };
+  const button = (name: Act) => {
+    const onclick = () => {
+      void act[name]();
+      input.focus();
+    };
+    return h('button', { type: 'button', onclick }, say(widget, name));
+  };
+  const wanted = acts.split(',').filter(Boolean) as Act[];
+  meta.replaceChildren(meta.firstChild!, ...wanted.map(button));
+}
+
 /** Puts an attachment into a message's bubble: a picture, or a button that downloads. */
-export async function show(
-  widget: PosthouseWidget,
-  item: Attachment,
-  slot: HTMLElement,
-): Promise<void> {
+function show(widget: PosthouseWidget, item: Attachment, slot: HTMLElement): void {
   dress(widget);
   const load = async () => {
     const path = `/v1/blobs/${item.blob}?conversation=${widget.conversation}`;
@@ -143,8 +228,13 @@ export async function show(
     return URL.createObjectURL(await answer.blob());
   };
   const save = async () => {
-    const link = h('a', { href: await load(), download: item.name });
-    link.click();
+    try {
+      const href = await load();
+      h('a', { href, download: item.name }).click();
+      setTimeout(() => URL.revokeObjectURL(href), SAVE_MS);
+    } catch {
+      widget.tell(say(widget, 'noFile'));
+    }
   };
   const size =
     item.size > 1e6 ? `${(item.size / 1e6).toFixed(1)} MB` : `${Math.ceil(item.size / 1e3)} kB`;
@@ -152,7 +242,7 @@ export async function show(
   const file = h(
     'button.file',
     { type: 'button', title: label, onclick: () => void save() },
-    '📄',
+    icon(SHEET),
     h('span', {}, item.name, h('small', {}, size)),
   );
   if (!PICTURES.includes(item.mediaType)) return slot.replaceChildren(file);
@@ -165,13 +255,10 @@ export async function show(
   slot.replaceChildren(
     h('button.pic', { type: 'button', title: label, onclick: () => void save() }, image),
   );
-  try {
-    image.onload = () => widget.log.toEnd();
-    image.onerror = () => slot.replaceChildren(file);
-    image.src = await load();
-  } catch {
-    slot.replaceChildren(file);
-  }
+  const fail = () => widget.log.stick(() => slot.replaceChildren(file));
+  image.onerror = fail;
+  // Its room is kept by its size: nothing moves when it comes.
+  load().then((url) => (image.src = url), fail);
 }
 
 /** Shows the page of messages before the first one on screen. */
@@ -185,13 +272,15 @@ export async function older(widget: PosthouseWidget): Promise<void> {
     widget.paint();
     log.element.scrollTop += log.element.scrollHeight - height;
   } catch {
-    widget.tell('reconnecting');
+    widget.tell(widget.say('reconnecting'));
   }
 }
 
 /** Asks for one to five stars once the conversation is resolved. */
 export function rate(widget: PosthouseWidget): void {
+  const { log, visitor } = widget;
   if (!widget.resolved || widget.panel.querySelector('.card')) return;
+  if ((visitor.saved.unrated ?? 0) >= log.last) return;
   dress(widget);
   let score = 0;
   const stars = [1, 2, 3, 4, 5].map((value) =>
@@ -218,12 +307,20 @@ export function rate(widget: PosthouseWidget): void {
     { type: 'button', hidden: '', onclick: () => void finish() },
     say(widget, 'submit'),
   );
-  const no = h('button.no', { type: 'button', onclick: () => card.remove() }, say(widget, 'later'));
-  const title = h('h2', {}, say(widget, 'rateTitle'));
+  const end = () => {
+    card.remove();
+    widget.input.focus();
+  };
+  const later = () => {
+    // Not asked again at each page of the same conversation.
+    visitor.keep({ unrated: log.last });
+    end();
+  };
+  const no = h('button.no', { type: 'button', onclick: later }, say(widget, 'later'));
   const card = h(
     'div.card',
-    {},
-    title,
+    { role: 'group', 'aria-labelledby': 'r' },
+    h('h2', { id: 'r' }, say(widget, 'rateTitle')),
     h('div.stars', { role: 'group' }, ...stars),
     comment,
     go,
@@ -239,14 +336,19 @@ export function rate(widget: PosthouseWidget): void {
     });
   };
   const finish = async () => {
-    card.remove();
+    end();
     await widget.session.submit(widget.conversation, {
       rate: { score, comment: comment.value.trim() },
     });
   };
   widget.form.before(card);
-  widget.log.toEnd();
   widget.form.addEventListener('submit', () => card.remove(), { once: true });
+  // Reopened, or rated in another tab: there is nothing to ask any more.
+  const stop = widget.session.listen(() => {
+    if (widget.resolved) return;
+    queueMicrotask(() => stop());
+    card.remove();
+  });
 }
 
 /** At most the 128 bytes that the desk takes for a name. */
@@ -274,8 +376,10 @@ export function offline(widget: PosthouseWidget): void {
   };
   const send = (event: Event) => {
     event.preventDefault();
+    const text = message.value.trim();
+    if (!text) return message.focus();
     const profile = { name: short(name.value), contact: short(contact.value) };
-    void widget.send({ text: message.value.trim() }, profile);
+    void widget.send({ text }, profile);
     end();
   };
   const card = h(

@@ -3,29 +3,36 @@
 import type { Pending, Row } from '../shared/api.ts';
 import type { Attachment, Entry } from '../shared/gen/posthouse.ts';
 import { h } from './dom.ts';
-import { linkify } from './linkify.ts';
-import type { Say } from './text.ts';
+import type { PosthouseWidget } from './widget.ts';
 
-interface Item {
+export interface Item {
   key: string;
-  /** A line of the desk's own, in the middle. */
-  line?: string;
+  /** What happened besides messages: a line of the desk's own, in the middle. */
+  line?: Entry;
   own: boolean;
   name: string;
   atMs: number;
   text: string;
   attachment?: Attachment;
-  gone: boolean;
+  /** Why the body is gone (`TombstoneReason`); 0 = it is there. */
+  gone: number;
   /** Place in the feed; 0 = no ack yet. */
   index: number;
   refused?: string;
+  /** What its buttons do. */
+  acts: Act[];
 }
 
-interface Actions {
-  retry(key: string): void;
-  discard(key: string): void;
-  older(): void;
-  attachment(attachment: Attachment, slot: HTMLElement): void;
+export type Act = 'recall' | 'retry' | 'discard';
+
+/** A little less than the server's two minutes: what is offered should also be granted. */
+const RECALL_MS = 115_000;
+
+export interface Held {
+  node: HTMLElement;
+  meta: HTMLElement;
+  gone: number;
+  acts: string;
 }
 
 export class Log {
@@ -34,23 +41,36 @@ export class Log {
   /** How far the agents' devices, and the agents, have come. */
   delivered = 0;
   read = 0;
+  /** Server time minus browser time. */
+  skewMs = 0;
   readonly element: HTMLElement;
-  readonly #nodes = new Map<string, { node: HTMLElement; meta: HTMLElement; gone: boolean }>();
+  readonly #nodes = new Map<string, Held>();
   readonly #older: HTMLElement;
-  readonly #say: Say;
-  readonly #actions: Actions;
-  readonly #clock: Intl.DateTimeFormat;
+  #atEnd = true;
+  readonly #widget: PosthouseWidget;
+  /** The time of today's messages, and of older ones. */
+  readonly #clocks: Intl.DateTimeFormat[];
 
-  constructor(say: Say, language: string, actions: Actions) {
-    this.#say = say;
-    this.#actions = actions;
-    this.#clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' });
-    this.#older = h('button.older', { type: 'button', onclick: actions.older }, say('older'));
+  constructor(widget: PosthouseWidget) {
+    const { say, language } = widget;
+    this.#widget = widget;
+    const time = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+    this.#clocks = [time, { ...time, month: 'short', day: 'numeric' } as const].map(
+      (options) => new Intl.DateTimeFormat(language, options),
+    );
+    const older = () => void widget.extra((extra) => extra.older(widget));
+    this.#older = h('button.older', { type: 'button', onclick: older }, say('older'));
+    const onscroll = () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.element;
+      this.#atEnd = scrollHeight - scrollTop - clientHeight < 80;
+    };
     this.element = h(
       'div.log',
-      { role: 'log', 'aria-label': say('log'), tabindex: 0 },
+      { role: 'log', 'aria-label': say('log'), tabindex: 0, onscroll },
       this.#older,
     );
+    // A keyboard on the screen, a card under the log, a window of another size.
+    new ResizeObserver(() => this.stick()).observe(this.element);
   }
 
   /** Index of the newest row. */
@@ -60,8 +80,20 @@ export class Log {
 
   /** Brings the screen to what is known; `greeting` stands before the first message. */
   render(greeting: string): void {
-    const { element } = this;
-    const sticks = element.scrollHeight - element.scrollTop - element.clientHeight < 80;
+    this.stick(() => this.#render(greeting));
+  }
+
+  /** Makes a change; who reads the end goes on reading the end. */
+  stick(change?: () => void): void {
+    change?.();
+    if (this.#atEnd) this.toEnd();
+  }
+
+  toEnd(): void {
+    this.element.scrollTop = this.element.scrollHeight;
+  }
+
+  #render(greeting: string): void {
     const first = Math.min(...this.rows.keys());
     this.#older.hidden = !(first > 1 && first < Infinity);
     const items = this.#items();
@@ -79,60 +111,62 @@ export class Log {
       node.remove();
       this.#nodes.delete(key);
     }
-    if (sticks) this.toEnd();
-  }
-
-  toEnd(): void {
-    this.element.scrollTop = this.element.scrollHeight;
   }
 
   #items(): Item[] {
     const rows = [...this.rows.values()].sort((a, b) => a.index - b.index);
     const items = rows.flatMap((row) => this.#item(row));
     const known = new Set(rows.map((row) => row.entry.message && row.entry.key));
-    for (const { key, command, atMs, refused } of this.pending) {
+    const recalled = new Set<string | undefined>();
+    for (const { key, command, atMs, refused, index = 0 } of this.pending) {
+      recalled.add(command.recall?.targetKey);
       if (known.has(key) || !command.message) continue;
       const { text = '', attachment } = command.message;
-      const item = { ...plain(key, true, text), atMs, attachment: attachment as Attachment };
-      items.push(refused ? { ...item, refused: refused.sentence || this.#say('failed') } : item);
+      const item: Item = { ...plain(key, true, text), atMs, index };
+      if (attachment) item.attachment = attachment;
+      if (refused) {
+        item.refused = refused.sentence;
+        item.acts = ['retry', 'discard'];
+      }
+      items.push(item);
+    }
+    const since = Date.now() + this.skewMs - RECALL_MS;
+    for (const item of items) {
+      const may = item.own && item.index && !item.gone && item.atMs > since;
+      if (may && !recalled.has(item.key)) item.acts = ['recall'];
     }
     return items;
   }
 
   #item({ index, entry }: Row): Item[] {
     const { message, tombstone, author, key, atMs } = entry;
-    const line = this.#line(entry);
-    if (line) return [{ ...plain(`line ${index}`, false, ''), line, index }];
-    if (!message && !(tombstone && author)) return [];
-    const say = tombstone?.reason === 2 ? 'deleted' : 'recalled';
-    const text = message ? (message.text ?? '') : this.#say(say);
-    const base = { ...plain(key, !!author?.visitor, text), name: author?.name ?? '', atMs, index };
-    return [
-      { ...base, gone: !message, ...(message?.attachment && { attachment: message.attachment }) },
-    ];
-  }
-
-  #line({ assigned, transferred, resolved, reopened, rated }: Entry): string {
-    if (assigned) return this.#say('joined', assigned.name);
-    if (transferred) return this.#say('transferred');
-    if (resolved) return this.#say('resolved');
-    if (reopened) return this.#say('reopened');
-    return rated ? `${this.#say('rated')} ${'★'.repeat(Math.min(5, rated.score))}` : '';
+    if (entry.assigned || entry.transferred || entry.resolved || entry.reopened || entry.rated)
+      return [{ ...plain(`line ${index}`, false, ''), line: entry, index }];
+    if (!author || !(message || tombstone)) return [];
+    const item: Item = {
+      ...plain(key, !!author.visitor, message?.text ?? ''),
+      name: author.name,
+      atMs,
+      index,
+      gone: message ? 0 : tombstone!.reason,
+    };
+    if (message?.attachment) item.attachment = message.attachment;
+    return [item];
   }
 
   #node(item: Item, next: Item | undefined): HTMLElement {
     let held = this.#nodes.get(item.key);
     if (!held || held.gone !== item.gone) {
-      const meta = h('div.meta', { 'aria-live': 'off' });
-      const body = h('div.body');
-      if (item.attachment) this.#actions.attachment(item.attachment, body);
-      else body.append(...(item.gone ? [item.text] : linkify(item.text)));
-      const who = item.own ? this.#say('you') : item.name;
+      const meta = h('div.meta', { 'aria-live': 'off' }, h('span'));
+      const body = h('div.body', { dir: 'auto' }, item.text);
+      const who = item.own ? this.#widget.say('you') : item.name;
       const node = item.line
-        ? h('div.line', {}, item.line)
+        ? h('div.line')
         : h('div.row', {}, h('span.sr', {}, who), body, meta);
+      if (item.line || item.gone || item.attachment || /https?:/i.test(item.text))
+        void this.#widget.extra((extra) => extra.fill(this.#widget, item, item.line ? node : body));
       held?.node.remove();
-      held = { node, meta, gone: item.gone };
+      held = { node, meta, gone: item.gone, acts: '' };
       this.#nodes.set(item.key, held);
     }
     const { node, meta } = held;
@@ -140,14 +174,16 @@ export class Log {
     const waits = item.own && !item.index;
     node.className = `row${item.own ? ' own' : ''}${waits ? ' wait' : ''}${item.gone ? ' gone' : ''}`;
     meta.classList.toggle('bad', !!item.refused);
-    meta.hidden = !waits && !!next && !next.line && next.own === item.own && !!next.index;
-    this.#state(item, meta);
+    const follows = !!next && !next.line && next.own === item.own && !!next.index;
+    meta.hidden = follows && !waits && !item.acts.length;
+    this.#state(item, held);
     return node;
   }
 
-  #state(item: Item, meta: HTMLElement): void {
-    const time = item.atMs ? this.#clock.format(item.atMs) : '';
-    const { index, own, refused, key, name } = item;
+  #state(item: Item, held: Held): void {
+    const { index, own, refused, name, atMs } = item;
+    const old = new Date().toDateString() !== new Date(atMs).toDateString();
+    const time = atMs ? this.#clocks[+old]!.format(atMs) : '';
     const state = !index
       ? 'sending'
       : this.read >= index
@@ -155,19 +191,18 @@ export class Log {
         : this.delivered >= index
           ? 'delivered'
           : 'sent';
-    const parts = refused ? [refused] : own ? [time, !item.gone && this.#say(state)] : [name, time];
+    const parts = refused ? [refused] : own ? [time, !item.gone && this.#widget.say(state)] : [name, time];
+    const label = held.meta.firstChild!;
     const text = parts.filter(Boolean).join(' · ');
-    if (meta.textContent === text) return;
-    meta.replaceChildren(text);
-    if (!refused) return;
-    for (const act of ['retry', 'discard'] as const) {
-      meta.append(
-        h('button', { type: 'button', onclick: () => this.#actions[act](key) }, this.#say(act)),
-      );
-    }
+    if (label.textContent !== text) label.textContent = text;
+    // Buttons stay as they are: one of them may have the focus.
+    const acts = item.acts.join();
+    if (held.acts === acts) return;
+    held.acts = acts;
+    void this.#widget.extra((extra) => extra.acts(this.#widget, item.key, held));
   }
 }
 
 function plain(key: string, own: boolean, text: string): Item {
-  return { key, own, text, name: '', atMs: 0, gone: false, index: 0 };
+  return { key, own, text, name: '', atMs: 0, gone: 0, index: 0, acts: [] };
 }

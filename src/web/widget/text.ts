@@ -15,20 +15,10 @@ const TEXT = {
   waiting: ['Waiting for an agent', '正在为您接入客服'],
   place: ['Waiting · {} in line', '排队中 · 第 {} 位'],
   typing: ['is typing…', '正在输入…'],
-  joined: ['{} joined', '{} 为您服务'],
-  transferred: ['You are being transferred', '正在为您转接'],
-  resolved: ['Conversation ended', '会话已结束'],
-  reopened: ['Conversation reopened', '会话已重新打开'],
-  rated: ['Thank you for your rating', '感谢您的评价'],
-  recalled: ['Message recalled', '消息已撤回'],
-  deleted: ['Message deleted', '消息已删除'],
   sending: ['Sending', '发送中'],
   sent: ['Sent', '已发送'],
   delivered: ['Delivered', '已送达'],
   read: ['Read', '已读'],
-  failed: ['Not sent', '未发送'],
-  retry: ['Try again', '重试'],
-  discard: ['Discard', '放弃'],
   reconnecting: ['Reconnecting. Your messages are kept.', '正在重新连接，消息不会丢失。'],
   refused: ['Chat is not available here.', '此处无法使用客服。'],
   volatile: ['This browser does not keep messages.', '此浏览器无法保存消息。'],
@@ -40,8 +30,8 @@ const TEXT = {
 
 export type Say = (key: keyof typeof TEXT, value?: string | number) => string;
 
-/** Sentences in Chinese for tags that begin with zh, in English otherwise. */
+/** Sentences in Chinese for "zh", in English otherwise. */
 export function sayIn(language: string): Say {
-  const column = /^zh/i.test(language) ? 1 : 0;
+  const column = language === 'zh' ? 1 : 0;
   return (key, value = '') => TEXT[key][column].replace('{}', String(value));
 }

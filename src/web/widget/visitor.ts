@@ -17,6 +17,8 @@ interface Saved {
   /** Highest index that was shown. */
   read?: number;
   face?: Face;
+  /** Last index of the conversation when the visitor did not want to rate it. */
+  unrated?: number;
 }
 
 interface Answer {

@@ -1,6 +1,6 @@
 // <posthouse-widget>: launcher and panel. Holds the session of one inbox and shows what it says; all
 // that a text message does not need (emoji, files, rating, offline form) comes with the extra chunk.
-import type { PosthouseSession, Row, SessionEvent } from '../shared/api.ts';
+import type { Pending, PosthouseSession, Row, SessionEvent } from '../shared/api.ts';
 import type { Part } from '../shared/codec.ts';
 import type { Message, Profile } from '../shared/gen/posthouse.ts';
 import { publicFeed, randomId } from '../shared/id.ts';
@@ -16,12 +16,12 @@ import { Visitor } from './visitor.ts';
 const CHAT = 'M21 12a8 8 0 0 1-11.6 7.1L4 20l1-4.6A8 8 0 1 1 21 12Z';
 const CLOSE = 'M6 6l12 12M18 6 6 18';
 const SEND = 'M12 19V5M6 11l6-6 6 6';
-const SMILE =
-  'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM8.5 14.5s1.2 2 3.5 2 3.5-2 3.5-2M9 9.5v.01M15 9.5v.01';
-const CLIP =
-  'M20 11.5l-8 8a5 5 0 0 1-7-7l8.5-8.5a3.4 3.4 0 0 1 4.8 4.8L10 17a1.7 1.7 0 0 1-2.4-2.4L15 7.2';
+const SMILE = 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM8 14q4 4 8 0M9 9v1M15 9v1';
+const CLIP = 'M20 11l-8 8a5 5 0 0 1-7-7l8-8a3 3 0 0 1 5 5l-8 8a2 2 0 0 1-3-3l8-8';
 const BANNER_MS = 2_000;
 const TYPING_MS = 6_000;
+const TELL_MS = 6_000;
+const TICK_MS = 5_000;
 
 declare const __VERSION__: string;
 declare const __EXTRA__: string;
@@ -40,33 +40,32 @@ export class PosthouseWidget extends HTMLElement {
   input!: HTMLTextAreaElement;
   #launch!: HTMLElement;
   #badge = h('b', { hidden: '' });
-  #face = h('span.face', { 'aria-hidden': 'true' });
+  #initial = h('span');
+  #photo = h<HTMLImageElement>('img', { alt: '' });
   #title = h('strong', { id: 't' });
   #status = h('small', { role: 'status' });
   #banner = h('div.banner', { role: 'status', hidden: '' });
   #dots = h('div.dots', { role: 'status', hidden: '' });
   #agent = '';
+  #avatar = '';
   #place = 0;
   #queued = false;
   #resolved = false;
   #started = false;
   #volatile = false;
+  #failures = 0;
   #timers: Record<string, ReturnType<typeof setTimeout>> = {};
 
   /** Builds the widget; called once, before it is put into the page. */
-  setUp(base: string, inbox: string, language: string): void {
+  setUp(base: string, inbox: string, tag: string): void {
+    // Pages write "zh_CN" and "english", too; what is not Chinese is said in English.
+    const language = /^zh/i.test(tag) ? 'zh' : 'en';
     Object.assign(this, { base, inbox, language });
     this.say = sayIn(language);
     this.visitor = new Visitor(base, inbox);
     this.lang = language;
     this.#style();
-    this.log = new Log(this.say, language, {
-      retry: (key) => void this.session.retry(key),
-      discard: (key) => void this.session.discard(key),
-      older: () => void this.extra((extra) => extra.older(this)),
-      attachment: (attachment, slot) =>
-        void this.extra((extra) => extra.show(this, attachment, slot)),
-    });
+    this.log = new Log(this);
     this.#launch = h(
       'button.launch',
       {
@@ -83,6 +82,8 @@ export class PosthouseWidget extends HTMLElement {
     this.#session();
     this.paint();
     document.addEventListener('visibilitychange', () => this.#seen());
+    // Times and the time to recall pass without an event.
+    setInterval(() => this.isOpen && this.paint(), TICK_MS);
     // A conversation that has begun is followed at once; otherwise only the inbox's face is asked for.
     if (this.visitor.saved.begun) void this.#start();
     else
@@ -136,9 +137,12 @@ export class PosthouseWidget extends HTMLElement {
   /** Loads what is not needed for text, once; without the network nothing happens. */
   async extra(use: (extra: typeof Extra) => void): Promise<void> {
     try {
-      use((await import(/* @vite-ignore */ `${this.base}/widget/${__EXTRA__}`)) as typeof Extra);
+      // A browser may remember that an address failed: each new try has an address of its own.
+      const address = `${this.base}/widget/${__EXTRA__}?${this.#failures}`;
+      use((await import(/* @vite-ignore */ address)) as typeof Extra);
     } catch {
-      this.tell('reconnecting');
+      this.#failures++;
+      this.tell(this.say('reconnecting'));
     }
   }
 
@@ -161,6 +165,7 @@ export class PosthouseWidget extends HTMLElement {
       'aria-label': say('write'),
       placeholder: say('write'),
       maxlength: 2700,
+      dir: 'auto',
       oninput: () => this.#typed(),
       onkeydown: (event: KeyboardEvent) => {
         // Enter that ends an input method's composition does not send.
@@ -197,7 +202,7 @@ export class PosthouseWidget extends HTMLElement {
       h(
         'header',
         {},
-        this.#face,
+        h('span.face', { 'aria-hidden': 'true' }, this.#initial, this.#photo),
         h('div', {}, this.#title, this.#status),
         tool('', say('close'), CLOSE, () => this.toggle(false)),
       ),
@@ -249,26 +254,46 @@ export class PosthouseWidget extends HTMLElement {
   #event(event: SessionEvent): void {
     if (event.type === 'storage') this.#volatile = event.volatile;
     if (event.type === 'link' || event.type === 'storage') this.#link();
-    if (event.type === 'snapshot') this.log.rows.clear();
-    if (event.type === 'snapshot') event.snapshot.marks.forEach((mark) => this.#mark(mark));
+    if (event.type === 'snapshot') {
+      // Drawn when the rows come that follow it.
+      this.log.rows.clear();
+      return event.snapshot.marks.forEach((mark) => this.#mark(mark));
+    }
     if (event.type === 'mark') this.#mark(event.mark);
-    if (event.type === 'outbox') this.log.pending = event.pending;
+    if (event.type === 'outbox') this.#outbox(event.pending);
     if (event.type === 'rows') event.rows.forEach((row) => this.#row(row));
-    if (event.type === 'welcome') this.visitor.staffed = event.welcome.staffed;
+    if (event.type === 'welcome') {
+      this.visitor.staffed = event.welcome.staffed;
+      this.log.skewMs = event.welcome.serverMs - Date.now();
+    }
     if (event.type === 'presence' && !event.presence.conversation)
       this.visitor.staffed = event.presence.staffed;
+    if (event.type === 'welcome' || event.type === 'presence') this.#offline();
     if (event.type === 'queue_place') this.#place = event.place.place;
     if (event.type === 'typing') this.#typing(!!event.typing.author?.agent && event.typing.active);
     this.paint();
     if (event.type === 'rows') this.#seen();
   }
 
+  /** A message that is refused says so in its place, anything else once. */
+  #outbox(pending: readonly Pending[]): void {
+    this.log.pending = pending;
+    for (const { key, command, refused } of pending) {
+      if (!refused || command.message) continue;
+      void this.session.discard(key);
+      this.tell(refused.sentence);
+    }
+  }
+
   #row(row: Row): void {
     const { entry } = row;
+    const { assigned, queued } = entry;
     this.log.rows.set(row.index, row);
-    if (entry.assigned) this.#agent = entry.assigned.name;
-    if (entry.assigned || entry.queued) this.#queued = !!entry.queued;
-    if (entry.queued) this.#agent = '';
+    if (assigned || queued) {
+      this.#queued = !!queued;
+      this.#agent = assigned?.name ?? '';
+      this.#avatar = assigned?.avatar ?? '';
+    }
     if (entry.message?.text !== undefined && entry.author?.agent) this.#typing(false);
     if (entry.resolved || entry.reopened || entry.rated || entry.message) {
       if (entry.resolved && !this.#resolved) void this.extra((extra) => extra.rate(this));
@@ -303,7 +328,9 @@ export class PosthouseWidget extends HTMLElement {
     this.style.setProperty('--on', textOn(color));
     const name = this.#agent || face?.name || say('support');
     this.#title.textContent = name;
-    this.#face.textContent = [...name][0]!.toUpperCase();
+    this.#initial.textContent = [...name][0]!.toUpperCase();
+    this.#photo.hidden = !this.#avatar;
+    if (!this.#photo.src.endsWith(this.#avatar)) this.#photo.src = this.base + this.#avatar;
     const { staffed } = this.visitor;
     const waiting = this.#place ? say('place', this.#place) : say('waiting');
     this.#status.textContent =
@@ -334,8 +361,8 @@ export class PosthouseWidget extends HTMLElement {
   }
 
   #offline(): void {
-    const fresh = !this.log.last && !this.session.pending.length;
-    if (!this.visitor.staffed && fresh) void this.extra((extra) => extra.offline(this));
+    const fresh = !this.log.last && !this.session.pending.length && !this.input.value;
+    if (this.isOpen && !this.visitor.staffed && fresh) void this.extra((extra) => extra.offline(this));
   }
 
   #submit(): void {
@@ -364,24 +391,29 @@ export class PosthouseWidget extends HTMLElement {
   #link(): void {
     const { state } = this.session.link;
     const { link } = this.#timers;
-    if (state === 'refused') this.tell('refused');
+    if (state === 'refused') this.tell(this.say('refused'));
     else if (state === 'live' || state === 'idle') {
       clearTimeout(link);
       delete this.#timers.link;
       this.#banner.hidden = !this.#volatile;
-      if (this.#volatile) this.tell('volatile');
+      if (this.#volatile) this.tell(this.say('volatile'));
     } else if (!link) {
       // Shown when the connection has been away for a while, however often it is tried meanwhile.
-      this.#timers.link = setTimeout(() => this.tell('reconnecting'), BANNER_MS);
+      this.#timers.link = setTimeout(() => this.tell(this.say('reconnecting')), BANNER_MS);
     }
   }
 
-  tell(key: Parameters<Say>[0]): void {
-    this.#banner.textContent = this.say(key);
+  /** Says something over the log, until the state of the connection has the word again. */
+  tell(text: string): void {
+    if (this.#banner.textContent !== text) this.#banner.textContent = text;
     this.#banner.hidden = false;
+    clearTimeout(this.#timers.tell);
+    this.#timers.tell = setTimeout(() => this.#link(), TELL_MS);
   }
 
   #files(event: Event, data: DataTransfer | null): void {
+    // A table that is copied comes as text and as its picture: the text is meant.
+    if (event.type === 'paste' && data?.types.includes('text/plain')) return;
     const files = [...(data?.files ?? [])];
     if (event.type === 'drop' || files.length) event.preventDefault();
     if (files.length) void this.extra((extra) => extra.upload(this, files));
@@ -389,7 +421,7 @@ export class PosthouseWidget extends HTMLElement {
 
   /** Escape closes; Tab stays inside the panel. */
   #key(event: KeyboardEvent): void {
-    if (event.key === 'Escape') return this.toggle(false);
+    if (event.key === 'Escape' && !event.isComposing) return this.toggle(false);
     if (event.key !== 'Tab') return;
     const all = this.panel.querySelectorAll<HTMLElement>(
       'button,textarea,input,a[href],[tabindex="0"]',

@@ -264,6 +264,7 @@ pub struct AgentRow {
     /// Name visitors see.
     #[prost(string, tag = "3")]
     pub name: ::prost::alloc::string::String,
+    /// Path of the picture on this server; empty = initials.
     #[prost(string, tag = "4")]
     pub avatar: ::prost::alloc::string::String,
     #[prost(enumeration = "Role", tag = "5")]
@@ -275,6 +276,9 @@ pub struct AgentRow {
     pub teams: ::prost::alloc::vec::Vec<u32>,
     #[prost(bool, tag = "8")]
     pub disabled: bool,
+    /// The file behind avatar. Its blob is the first half of the SHA-256 of the bytes.
+    #[prost(message, optional, tag = "9")]
+    pub picture: ::core::option::Option<Attachment>,
 }
 /// A team as it is now.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -413,6 +417,7 @@ pub struct ReaderCursor {
 pub struct Blob {
     #[prost(bytes = "vec", tag = "1")]
     pub id: ::prost::alloc::vec::Vec<u8>,
+    /// Empty = the site's own: an agent's picture.
     #[prost(bytes = "vec", tag = "2")]
     pub conversation: ::prost::alloc::vec::Vec<u8>,
     #[prost(message, optional, tag = "3")]

@@ -4,10 +4,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
-use posthouse_load::client::Visitor;
-use posthouse_load::socket::{Socket, Target};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+
+use crate::client::Visitor;
+use crate::socket::{Socket, Target};
 
 /// Dials in flight at a time while a crowd gathers; the server's own limit is 128 handshakes.
 const DIALS: usize = 64;
@@ -68,7 +69,7 @@ pub async fn keep(mut visitor: Visitor, mut socket: Socket) {
             said = visitor.next(&mut socket) => if !matches!(said, Ok(Ok(_))) { return },
             _ = beat.tick() => {
                 let cursors = if visitor.index > 0 { vec![visitor.cursor()] } else { Vec::new() };
-                if socket.send(&posthouse_load::words::ping(cursors)).await.is_err() {
+                if socket.send(&crate::words::ping(cursors)).await.is_err() {
                     return;
                 }
             }

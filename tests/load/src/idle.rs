@@ -8,8 +8,8 @@ use posthouse_load::kernel;
 use posthouse_load::server::Server;
 use serde_json::json;
 
-use crate::crowd::{self, Stance};
 use crate::{Common, report};
+use posthouse_load::crowd::{self, Stance};
 
 #[derive(Args)]
 pub struct Idle {

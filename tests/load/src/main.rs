@@ -12,7 +12,6 @@ use clap::{Args, Parser, Subcommand};
 use posthouse_load::kernel;
 
 mod cold;
-mod crowd;
 mod idle;
 mod rate;
 mod report;

@@ -15,8 +15,8 @@ use posthouse_load::words::{self, Said};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::crowd::{self, Stance};
 use crate::{Common, report};
+use posthouse_load::crowd::{self, Stance};
 
 #[derive(Args)]
 pub struct Rate {

@@ -21,6 +21,7 @@ pub struct Server {
     pub inbox_key: String,
     pub ca: PathBuf,
     environment: Vec<(String, String)>,
+    words: Vec<String>,
     child: Option<Child>,
 }
 
@@ -63,6 +64,7 @@ impl Server {
             inbox_key: text("inbox_key")?,
             ca: PathBuf::from(text("ca")?),
             environment: Vec::new(),
+            words: Vec::new(),
             child: None,
         })
     }
@@ -70,6 +72,11 @@ impl Server {
     /// Gives the process an environment variable at its next start.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Gives `serve` these words from its next start on.
+    pub fn words(&mut self, words: &[&str]) {
+        self.words = words.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// Starts it and waits until it answers. Returns the time from start to the first answer.
@@ -91,6 +98,7 @@ impl Server {
             .arg("--data")
             .arg(&self.data)
             .args(["--listen", &self.address.to_string()])
+            .args(&self.words)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -14,8 +14,8 @@ use posthouse_load::socket::Target;
 use posthouse_load::words;
 use serde_json::json;
 
-use crate::crowd::{self, Stance};
 use crate::{Common, report};
+use posthouse_load::crowd::{self, Stance};
 
 #[derive(Args)]
 pub struct Storm {

@@ -2,7 +2,7 @@
 // that ends an input method's composition never sends.
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { type ConversationRow, STATE_QUEUED } from '../../shared/gen/posthouse.ts';
-import { agentName, isClosed, isSupervisor, me } from '../state/desk.ts';
+import { agentName, drafts, isClosed, isSupervisor, me } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { sayTyping, submit } from '../state/live.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -14,9 +14,6 @@ import { addFiles } from './uploads.ts';
 /** Bytes of UTF-8 in one message (TEXT_BYTES of the server). */
 const TEXT_BYTES = 8192;
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
-
-/** What was being written in each conversation, for as long as the page lives. */
-const drafts = new Map<string, string>();
 
 export function Composer({ id, row }: { id: string; row: ConversationRow | undefined }) {
   const [text, setText] = useState(drafts.get(id) ?? '');
@@ -65,8 +62,9 @@ export function Composer({ id, row }: { id: string; row: ConversationRow | undef
     });
   };
   const onPaste = (event: ClipboardEvent) => {
-    const files = event.clipboardData?.files;
-    if (!files?.length || note) return;
+    const { files, types } = event.clipboardData!;
+    // A table that is copied comes as text and as its picture: the text is meant.
+    if (!files.length || note || types.includes('text/plain')) return;
     event.preventDefault();
     addFiles(id, files);
   };
@@ -129,8 +127,15 @@ export function Composer({ id, row }: { id: string; row: ConversationRow | undef
 }
 
 function Modes({ note, choose }: { note: boolean; choose: (note: boolean) => void }) {
+  // Of two, any arrow leads to the other.
+  const onKey = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
+    if (!event.key.startsWith('Arrow')) return;
+    event.preventDefault();
+    choose(!note);
+    event.currentTarget.querySelectorAll('button')[note ? 0 : 1]?.focus();
+  };
   return (
-    <div class="modes" role="radiogroup" aria-label={t('writeAs')}>
+    <div class="modes" role="radiogroup" aria-label={t('writeAs')} onKeyDown={onKey}>
       {[false, true].map((which) => (
         <button
           type="button"
@@ -138,6 +143,7 @@ function Modes({ note, choose }: { note: boolean; choose: (note: boolean) => voi
           class="mode"
           role="radio"
           aria-checked={note === which}
+          tabIndex={note === which ? 0 : -1}
           onClick={() => choose(which)}
         >
           {t(which ? 'modeNote' : 'modeAnswer')}

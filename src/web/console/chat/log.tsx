@@ -1,9 +1,8 @@
 // The log: stays at its end while the reader is there, loads older pages at its top without a jump.
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Pending } from '../../shared/api.ts';
 import type { ConversationRow } from '../../shared/gen/posthouse.ts';
 import { dayName } from '../state/clock.ts';
-import { acked, log, me, outbox, visitorName } from '../state/desk.ts';
+import { log, me, outbox, visitorName } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { loadOlder, markRead, trimLog } from '../state/live.ts';
 import { markSeen } from '../state/unread.ts';
@@ -26,7 +25,7 @@ export function LogView({ id, row }: { id: string; row: ConversationRow | undefi
   const open = log.value?.id === id ? log.value : null;
   const first = open?.rows[0]?.index ?? 0;
   const last = open?.rows.at(-1);
-  const pending = unshown(id);
+  const pending = outbox.value.filter((item) => item.conversation === id);
 
   useLayoutEffect(() => {
     const box = frame.current;
@@ -122,12 +121,6 @@ export function LogView({ id, row }: { id: string; row: ConversationRow | undefi
       )}
     </>
   );
-}
-
-/** Messages that have no row yet, oldest first; an ack does not make one vanish. */
-function unshown(id: string): Pending[] {
-  const items = [...acked.value, ...outbox.value].filter((item) => item.conversation === id);
-  return [...new Map(items.map((item) => [item.key, item])).values()];
 }
 
 function TypingPreview({ name, text }: { name: string; text: string }) {

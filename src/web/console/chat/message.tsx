@@ -2,9 +2,10 @@
 import type { Attachment, Message } from '../../shared/gen/posthouse.ts';
 import { blobUrl } from '../state/api.ts';
 import { dateTime, hourMinute, nowMs } from '../state/clock.ts';
-import { agentName, link, log, me } from '../state/desk.ts';
+import { agentName, agents, link, log, me } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { discard, retry, submit } from '../state/live.ts';
+import { AgentFace } from '../ui/face.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { fileSize, isPicture, pieces, type Said } from './items.ts';
 import { viewed } from './viewer.tsx';
@@ -47,6 +48,7 @@ export function MessageView({ said, conversation, visitor }: Props) {
 function Head({ said, visitor }: { said: Said; visitor: string }) {
   const { side, author, note } = said;
   if (side === 'own' && !note) return null;
+  const colleague = side === 'agent' ? agents.value.get(author?.agent ?? 0) : undefined;
   const name =
     side === 'visitor'
       ? visitor
@@ -55,6 +57,7 @@ function Head({ said, visitor }: { said: Said; visitor: string }) {
         : author?.name || agentName(author?.agent ?? 0);
   return (
     <div class="says-head">
+      {colleague && <AgentFace agent={colleague} size="tiny" />}
       <strong>{name}</strong>
       {note && <span>{t('noteOnlyAgents')}</span>}
     </div>
@@ -128,7 +131,7 @@ function FileLink({ attachment, conversation }: { attachment: Attachment; conver
 
 function State({ said }: { said: Said }) {
   if (said.pending?.refused) return <span class="failed">{t('notSent')}</span>;
-  if (said.pending)
+  if (said.pending && !said.pending.index)
     return <span>{t(link.value.state === 'live' ? 'sending' : 'waitsForLink')}</span>;
   if (said.note) return null;
   const at = said.publicIndex;

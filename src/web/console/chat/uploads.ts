@@ -1,6 +1,7 @@
 // Files on their way to a conversation: each is uploaded, then sent as a message of its own.
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { type Problem, problemOf, upload } from '../state/api.ts';
+import { me } from '../state/desk.ts';
 import { submit } from '../state/live.ts';
 import { complain } from '../state/toasts.ts';
 import { t } from '../state/language.ts';
@@ -22,6 +23,11 @@ export const uploads = signal<readonly Upload[]>([]);
 
 const change = (id: number, to: Partial<Upload>) =>
   (uploads.value = uploads.value.map((item) => (item.id === id ? { ...item, ...to } : item)));
+
+// Nothing of it is for who signs in next.
+effect(() => {
+  if (!me.value) for (const { id } of uploads.peek()) dropUpload(id);
+});
 
 export function dropUpload(id: number): void {
   uploads.value.find((item) => item.id === id)?.abort.abort();

@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { STATUS_ONLINE } from '../../shared/gen/posthouse.ts';
 import { nowMs } from '../state/clock.ts';
-import { link, ownStatus, queue } from '../state/desk.ts';
+import { link, ownStatus, queue, volatile } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { setStatus } from '../state/live.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -37,7 +37,8 @@ export function LinkBanner() {
     return (
       <div class="banner" role="status">
         <Icon name="warn" small />
-        {seconds > 0 ? t('reconnectIn', { n: seconds }) : t('reconnecting')}
+        {seconds > 0 ? t('reconnectIn', { n: seconds }) : t('reconnecting')}{' '}
+        {t(volatile.value ? 'notKept' : 'isKept')}
       </div>
     );
   }

@@ -1,13 +1,16 @@
 // The bar over the list: the site's name, the agent's own status, and the menu of everything else.
+import { useState } from 'preact/hooks';
 import { STATUS_AWAY, STATUS_OFFLINE, STATUS_ONLINE } from '../../shared/gen/posthouse.ts';
 import { notifyOn, soundOn, toggleNotify, toggleSound } from '../state/alerts.ts';
-import { isOwner, me, ownStatus, site } from '../state/desk.ts';
+import { isOwner, me, outbox, ownStatus, site } from '../state/desk.ts';
 import { chooseLanguage, language, t } from '../state/language.ts';
 import { setStatus } from '../state/live.ts';
 import { go } from '../state/route.ts';
 import { signOut } from '../state/sign-in.ts';
 import { chooseTheme, theme } from '../state/theme.ts';
 import { tell } from '../state/toasts.ts';
+import { Dialog } from '../ui/dialog.tsx';
+import { AgentFace } from '../ui/face.tsx';
 import { Icon, type IconName, MarkGlyph } from '../ui/icon.tsx';
 import { Menu } from '../ui/menu.tsx';
 
@@ -72,11 +75,14 @@ const THEME_WORDS = { system: 'themeSystem', light: 'themeLight', dark: 'themeDa
 
 function MainMenu() {
   const nextTheme = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
+  const [asks, setAsks] = useState(false);
+  const unsent = outbox.value.filter((item) => !item.index).length;
   const notify = async () => {
     if (!(await toggleNotify())) tell(t('notifyBlocked'));
   };
-  return (
-    <Menu button={<Icon name="more" />} label={t('menu')}>
+  const own = me.value ? <AgentFace agent={me.value} own /> : <Icon name="more" />;
+  const menu = (
+    <Menu button={own} label={t('menu')}>
       {(close) => (
         <>
           <div class="menu-title">
@@ -115,10 +121,37 @@ function MainMenu() {
               go(isOwner.value ? 'settings/inboxes' : 'settings/account');
             }}
           />
-          <Item icon="leave" word={t('signOut')} act={() => void signOut()} />
+          <Item
+            icon="leave"
+            word={t('signOut')}
+            act={() => (unsent ? setAsks(true) : void signOut())}
+          />
         </>
       )}
     </Menu>
+  );
+  return (
+    <>
+      {menu}
+      {asks && <SignOutDialog unsent={unsent} close={() => setAsks(false)} />}
+    </>
+  );
+}
+
+/** Signing out deletes what this browser keeps, and with it what the server has not got yet. */
+function SignOutDialog({ unsent, close }: { unsent: number; close: () => void }) {
+  return (
+    <Dialog title={t('signOut')} close={close}>
+      <p>{t('unsentLost', { n: unsent })}</p>
+      <div class="form-end">
+        <button type="button" class="button main" onClick={close}>
+          {t('cancel')}
+        </button>
+        <button type="button" class="button danger" onClick={() => void signOut()}>
+          {t('signOut')}
+        </button>
+      </div>
+    </Dialog>
   );
 }
 

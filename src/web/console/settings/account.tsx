@@ -1,12 +1,13 @@
-// The own account: the name visitors see, and a new password.
+// The own account: picture and name as visitors see them, and a new password.
 import { useState } from 'preact/hooks';
 import { api } from '../state/api.ts';
 import { me } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { tell } from '../state/toasts.ts';
 import { agentFrom } from '../state/wire-json.ts';
-import { Field, Form, useSending } from '../ui/field.tsx';
+import { Form, NameField, TextField, useSending } from '../ui/field.tsx';
 import { PASSWORD_LEAST, PasswordPair, pairProblem } from '../ui/password.tsx';
+import { PictureField } from '../ui/picture.tsx';
 import { Head } from './parts.tsx';
 
 export function Account() {
@@ -29,15 +30,8 @@ function OwnName() {
   };
   return (
     <Form sending={sending} submit={save} look="sheet-form">
-      <Field label={t('name')} hint={t('agentNameHint')}>
-        <input
-          class="input"
-          required
-          maxLength={60}
-          value={name}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-      </Field>
+      {me.value && <PictureField agent={me.value} changed={(row) => (me.value = row)} />}
+      <NameField hint={t('agentNameHint')} value={name} set={setName} />
       <button class="button" disabled={sending.busy}>
         {t('save')}
       </button>
@@ -62,16 +56,14 @@ function OwnPassword() {
   return (
     <Form sending={sending} submit={change} look="sheet-form">
       <h2>{t('changePassword')}</h2>
-      <Field label={t('currentPassword')}>
-        <input
-          class="input"
-          type="password"
-          autocomplete="current-password"
-          required
-          value={current}
-          onInput={(event) => setCurrent(event.currentTarget.value)}
-        />
-      </Field>
+      <TextField
+        label={t('currentPassword')}
+        type="password"
+        autocomplete="current-password"
+        required
+        value={current}
+        set={setCurrent}
+      />
       <PasswordPair
         label={t('newPassword')}
         hint={t('passwordHint', { n: PASSWORD_LEAST })}

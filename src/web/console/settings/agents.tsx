@@ -6,8 +6,9 @@ import { t } from '../state/language.ts';
 import { agentFrom, ROLES } from '../state/wire-json.ts';
 import { STATUSES } from '../list/own-bar.tsx';
 import { AgentFace } from '../ui/face.tsx';
-import { Field } from '../ui/field.tsx';
+import { Field, NameField, TextField } from '../ui/field.tsx';
 import { PASSWORD_LEAST, PasswordPair, pairProblem } from '../ui/password.tsx';
+import { PictureField } from '../ui/picture.tsx';
 import { Cards, Check, Head, RowDialog, useList } from './parts.tsx';
 
 const ROLE_WORDS = ['roleAgent', 'roleAgent', 'roleSupervisor', 'roleOwner'] as const;
@@ -96,6 +97,12 @@ function AgentDialog({ agent, done, close }: DialogProps) {
     const both = { name: name.trim(), role, capacity, teams, ...(reset ? { password } : {}) };
     return agent.id ? { ...both, disabled } : { ...both, login: login.trim() };
   };
+  // A picture is stored when it is chosen, whatever becomes of the form.
+  const shown = ({ avatar }: AgentRow) => {
+    set({ avatar });
+    if (self && me.value) me.value = { ...me.value, avatar };
+    void done();
+  };
   const toggleTeam = (id: number, on: boolean) =>
     set({ teams: on ? [...row.teams, id] : row.teams.filter((team) => team !== id) });
 
@@ -108,29 +115,20 @@ function AgentDialog({ agent, done, close }: DialogProps) {
       done={done}
       close={close}
     >
+      {agent.id !== 0 && <PictureField agent={row} changed={shown} />}
       <div class="form-row">
-        <Field label={t('name')} hint={t('agentNameHint')}>
-          <input
-            class="input"
-            required
-            maxLength={60}
-            value={row.name}
-            onInput={(event) => set({ name: event.currentTarget.value })}
-          />
-        </Field>
-        <Field label={t('login')}>
-          <input
-            class="input"
-            required
-            disabled={agent.id !== 0}
-            maxLength={60}
-            autocapitalize="none"
-            autocomplete="off"
-            spellcheck={false}
-            value={row.login}
-            onInput={(event) => set({ login: event.currentTarget.value })}
-          />
-        </Field>
+        <NameField hint={t('agentNameHint')} value={row.name} set={(name) => set({ name })} />
+        <TextField
+          label={t('login')}
+          required
+          disabled={agent.id !== 0}
+          maxLength={60}
+          autocapitalize="none"
+          autocomplete="off"
+          spellcheck={false}
+          value={row.login}
+          set={(login) => set({ login })}
+        />
       </div>
       <div class="form-row">
         <Field
@@ -154,17 +152,16 @@ function AgentDialog({ agent, done, close }: DialogProps) {
             ))}
           </select>
         </Field>
-        <Field label={t('capacity')} hint={t('capacityHint')}>
-          <input
-            class="input"
-            type="number"
-            min={1}
-            max={100}
-            required
-            value={row.capacity}
-            onInput={(event) => set({ capacity: Number(event.currentTarget.value) })}
-          />
-        </Field>
+        <TextField
+          label={t('capacity')}
+          hint={t('capacityHint')}
+          type="number"
+          min={1}
+          max={100}
+          required
+          value={`${row.capacity}`}
+          set={(text) => set({ capacity: Number(text) })}
+        />
       </div>
       <fieldset class="field plain">
         <legend class="label">{t('teams')}</legend>

@@ -6,7 +6,7 @@ import { teamName, teams } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { inboxFrom } from '../state/wire-json.ts';
 import { Dialog } from '../ui/dialog.tsx';
-import { Field, Snippet, snippetOf } from '../ui/field.tsx';
+import { Field, NameField, Snippet, snippetOf, TextField } from '../ui/field.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Cards, Check, Head, RowDialog, useList } from './parts.tsx';
 
@@ -116,15 +116,7 @@ function InboxDialog({ inbox, done, close }: DialogProps) {
       close={close}
     >
       <div class="form-row">
-        <Field label={t('name')}>
-          <input
-            class="input"
-            required
-            maxLength={60}
-            value={row.name}
-            onInput={(event) => set({ name: event.currentTarget.value })}
-          />
-        </Field>
+        <NameField value={row.name} set={(name) => set({ name })} />
         <Field label={t('team')}>
           <select
             class="input"
@@ -137,42 +129,39 @@ function InboxDialog({ inbox, done, close }: DialogProps) {
           </select>
         </Field>
       </div>
-      <Field label={t('origins')} hint={t('originsHint')}>
-        <textarea
-          class="input"
-          rows={3}
-          spellcheck={false}
-          placeholder="https://www.example.com"
-          value={origins}
-          onInput={(event) => setOrigins(event.currentTarget.value)}
-        />
-      </Field>
-      <Field label={t('greeting')} hint={t('greetingHint')}>
-        <textarea
-          class="input"
-          rows={2}
-          maxLength={300}
-          value={row.greeting}
-          onInput={(event) => set({ greeting: event.currentTarget.value })}
-        />
-      </Field>
-      <Field label={t('offlineGreeting')} hint={t('offlineGreetingHint')}>
-        <textarea
-          class="input"
-          rows={2}
-          maxLength={300}
-          value={row.offlineGreeting}
-          onInput={(event) => set({ offlineGreeting: event.currentTarget.value })}
-        />
-      </Field>
-      <Field label={t('color')}>
-        <input
-          class="input swatch"
-          type="color"
-          value={row.color || DEFAULT_COLOR}
-          onInput={(event) => set({ color: event.currentTarget.value })}
-        />
-      </Field>
+      <TextField
+        label={t('origins')}
+        hint={t('originsHint')}
+        rows={3}
+        spellcheck={false}
+        placeholder="https://www.example.com"
+        value={origins}
+        set={setOrigins}
+      />
+      <TextField
+        label={t('greeting')}
+        hint={t('greetingHint')}
+        rows={2}
+        maxLength={300}
+        placeholder={t('defaultGreeting')}
+        value={row.greeting}
+        set={(greeting) => set({ greeting })}
+      />
+      <TextField
+        label={t('offlineGreeting')}
+        hint={t('offlineGreetingHint')}
+        rows={2}
+        maxLength={300}
+        placeholder={t('defaultOfflineGreeting')}
+        value={row.offlineGreeting}
+        set={(offlineGreeting) => set({ offlineGreeting })}
+      />
+      <TextField
+        label={t('color')}
+        type="color"
+        value={row.color || DEFAULT_COLOR}
+        set={(color) => set({ color })}
+      />
       {inbox.id !== 0 && (
         <Check word={t('disableInbox')} on={row.disabled} set={(disabled) => set({ disabled })} />
       )}

@@ -1,7 +1,7 @@
 // The settings: sections at the left, the chosen one at the right. Owners have all, others their
 // account.
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { isOwner } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { go, route } from '../state/route.ts';
@@ -35,19 +35,27 @@ export default function Settings() {
   const mine = SECTIONS.filter((section) => isOwner.value || !section.owner);
   const chosen = mine.find((section) => section.name === here) ?? mine[0]!;
   const Chosen = chosen.screen;
+  const side = useRef<HTMLElement>(null);
+  // On a phone the sections stand in one line that is longer than the screen.
+  useEffect(() => {
+    const current = side.current?.querySelector('[aria-current]');
+    current?.scrollIntoView({ inline: 'center', block: 'nearest' });
+  }, [chosen]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === 'Escape') go('');
+      // Not the Escape of an input method, a list of choices or a half-filled field.
+      const target = event.target as HTMLElement;
+      if (event.key === 'Escape' && !target.closest('input, select, textarea')) go('');
     };
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, []);
   return (
     <div class="settings">
-      <nav class="settings-side" aria-label={t('settings')}>
+      <nav class="settings-side" aria-label={t('settings')} ref={side}>
         <a class="menu-item back" href="#/">
           <Icon name="back" />
-          {t('backToDesk')}
+          <span>{t('backToDesk')}</span>
         </a>
         {mine.map((section) => (
           <a

@@ -1,19 +1,21 @@
 // The site: its name, default language, how long a visitor may wait; and the certificate to trust.
 import { useState } from 'preact/hooks';
 import { api } from '../state/api.ts';
-import { site } from '../state/desk.ts';
+import { answerLimitMs, site } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { tell } from '../state/toasts.ts';
 import { siteFrom, toJson } from '../state/wire-json.ts';
-import { Field, Form, useSending } from '../ui/field.tsx';
+import { Field, Form, TextField, useSending } from '../ui/field.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Head } from './parts.tsx';
 
 export function Site() {
   const [row, setRow] = useState({ ...site.value });
+  const [minutes, setMinutes] = useState(`${answerLimitMs.value / 60_000}`);
   const sending = useSending();
   const save = async () => {
-    const { name, language, answerTimeoutMs } = row;
+    const { name, language } = row;
+    const answerTimeoutMs = Math.round(Number(minutes) * 60_000);
     const answer = await api<unknown>(
       'PATCH',
       '/v1/site',
@@ -26,15 +28,14 @@ export function Site() {
     <>
       <Head title={t('site')} lead={t('siteLead')} />
       <Form sending={sending} submit={save} look="sheet-form">
-        <Field label={t('siteName')} hint={t('siteNameHint')}>
-          <input
-            class="input"
-            required
-            maxLength={60}
-            value={row.name}
-            onInput={(event) => setRow({ ...row, name: event.currentTarget.value })}
-          />
-        </Field>
+        <TextField
+          label={t('siteName')}
+          hint={t('siteNameHint')}
+          required
+          maxLength={60}
+          value={row.name}
+          set={(name) => setRow({ ...row, name })}
+        />
         <Field label={t('siteLanguage')} hint={t('siteLanguageHint')}>
           <select
             class="input"
@@ -45,23 +46,17 @@ export function Site() {
             <option value="en">English</option>
           </select>
         </Field>
-        <Field label={t('answerTimeout')} hint={t('answerTimeoutHint')}>
-          <input
-            class="input"
-            type="number"
-            min={0.5}
-            max={1440}
-            step={0.5}
-            required
-            value={row.answerTimeoutMs / 60_000}
-            onInput={(event) =>
-              setRow({
-                ...row,
-                answerTimeoutMs: Math.round(Number(event.currentTarget.value) * 60_000),
-              })
-            }
-          />
-        </Field>
+        <TextField
+          label={t('answerTimeout')}
+          hint={t('answerTimeoutHint')}
+          type="number"
+          min={0.5}
+          max={1440}
+          step={0.5}
+          required
+          value={minutes}
+          set={setMinutes}
+        />
         <button class="button main" disabled={sending.busy}>
           {t('save')}
         </button>

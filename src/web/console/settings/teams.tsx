@@ -4,7 +4,7 @@ import type { TeamRow } from '../../shared/gen/posthouse.ts';
 import { agents } from '../state/desk.ts';
 import { t } from '../state/language.ts';
 import { teamFrom } from '../state/wire-json.ts';
-import { Field } from '../ui/field.tsx';
+import { NameField } from '../ui/field.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Cards, Check, Head, RowDialog, useList } from './parts.tsx';
 
@@ -72,15 +72,11 @@ function TeamDialog({
       done={done}
       close={close}
     >
-      <Field label={t('name')} hint={t('teamNameHint')}>
-        <input
-          class="input"
-          required
-          maxLength={60}
-          value={row.name}
-          onInput={(event) => setRow({ ...row, name: event.currentTarget.value })}
-        />
-      </Field>
+      <NameField
+        hint={t('teamNameHint')}
+        value={row.name}
+        set={(name) => setRow({ ...row, name })}
+      />
       {team.id !== 0 && (
         <Check
           word={t('disableTeam')}

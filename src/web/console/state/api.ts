@@ -33,13 +33,15 @@ export function problemOf(error: unknown): Problem {
   return { code: 0, what: t('unreachable'), remedy: t('unreachableRemedy'), retry_after_ms: 0 };
 }
 
-type Method = 'GET' | 'POST' | 'PATCH';
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
+/** A `Blob` goes as it is, anything else as JSON. */
 export async function api<T>(method: Method, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { 'Accept-Language': language.value };
-  if (method !== 'GET') headers['Content-Type'] = 'application/json';
+  const file = body instanceof Blob;
+  if (method !== 'GET') headers['Content-Type'] = file ? 'application/octet-stream' : 'application/json';
   const init: RequestInit = { method, headers, credentials: 'same-origin' };
-  if (method !== 'GET') init.body = JSON.stringify(body ?? {});
+  if (method !== 'GET') init.body = file ? body : JSON.stringify(body ?? {});
   const response = await fetch(path, init);
   if (!response.ok) throw await refusal(response);
   return (response.status === 204 ? undefined : await response.json()) as T;

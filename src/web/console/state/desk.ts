@@ -36,12 +36,17 @@ export const presence = signal(new Map<number, number>());
 /** Conversations whose visitor has the page open. */
 export const visitorsHere = signal(new Set<string>());
 export const link = signal<Link>({ state: 'idle', transport: 'socket' });
-/** Commands without an ack, and those whose ack came before their row. */
+/** Commands without an ack, and messages whose ack came before their row. */
 export const outbox = signal<readonly Pending[]>([]);
-export const acked = signal<readonly Pending[]>([]);
+/** The browser keeps nothing: what has no ack is lost with the page. */
+export const volatile = signal(false);
+/** What was being written in each conversation, for as long as the page lives. */
+export const drafts = new Map<string, string>();
 /** The conversation that is open in the message pane. */
 export const openId = signal<string | null>(null);
 
+/** The site's own limit, or the server's default of three minutes. */
+export const answerLimitMs = computed(() => site.value.answerTimeoutMs || 180_000);
 export const isOwner = computed(() => me.value?.role === ROLE_OWNER);
 export const isSupervisor = computed(() => (me.value?.role ?? 0) >= ROLE_SUPERVISOR);
 export const ownStatus = computed(() => presence.value.get(me.value?.id ?? 0) ?? STATUS_OFFLINE);
@@ -172,7 +177,7 @@ export function clearDesk(): void {
   presence.value = new Map();
   visitorsHere.value = new Set();
   outbox.value = [];
-  acked.value = [];
+  drafts.clear();
   openId.value = null;
   link.value = { state: 'idle', transport: 'socket' };
 }

@@ -13,7 +13,7 @@ import { api, signedOut } from './api.ts';
 import { announce } from './alerts.ts';
 import { setServerTime } from './clock.ts';
 import * as desk from './desk.ts';
-import { acked, isSupervisor, log, me, openId, outbox, teams } from './desk.ts';
+import { isSupervisor, log, me, openId, outbox, teams } from './desk.ts';
 import { remember, remembered } from './kept.ts';
 import { language } from './language.ts';
 import { merge } from './merge.ts';
@@ -138,10 +138,10 @@ function on(event: SessionEvent): void {
       complainOfActions();
       break;
     case 'ack':
-      keepUntilShown(event.key);
-      break;
     case 'queue_place':
+      break;
     case 'storage':
+      desk.volatile.value = event.volatile;
       break;
   }
 }
@@ -203,17 +203,6 @@ function takePresence(item: {
   if (item.visitorOnline) here.add(item.conversation);
   else here.delete(item.conversation);
   desk.visitorsHere.value = here;
-}
-
-/** An acknowledged message stays on the page until its row is there, or this long. */
-const ROW_COMES_MS = 5_000;
-
-function keepUntilShown(key: string): void {
-  const item = outbox.peek().find((known) => known.key === key);
-  if (!item || item.conversation !== openId.peek()) return;
-  const shown = () => (acked.value = acked.value.filter((other) => other.key !== key));
-  acked.value = [...acked.value, item];
-  setTimeout(shown, ROW_COMES_MS);
 }
 
 /** A refused action (not a message) is told once; a refused message stays in its place. */

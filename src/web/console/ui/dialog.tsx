@@ -10,14 +10,17 @@ interface Props {
   children: ComponentChildren;
 }
 
-const FOCUSABLE = 'button:not(:disabled), [href], input, select, textarea, [tabindex="0"]';
+const FOCUSABLE =
+  'button:not(:disabled), [href], input:not([hidden]), select, textarea, [tabindex="0"]';
 
 /** Traps the focus in `box` while mounted. */
 export function useTrap(close: () => void) {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
-    const first = box.current?.querySelector<HTMLElement>('input, select, textarea, .inner button');
+    const fields = 'input:not([hidden]), select, textarea';
+    const inner = box.current?.querySelector<HTMLElement>(fields);
+    const first = inner ?? box.current?.querySelector<HTMLElement>('.inner button');
     (first ?? box.current?.querySelector<HTMLElement>(FOCUSABLE))?.focus();
     return () => before?.focus();
   }, []);

@@ -2,7 +2,7 @@
 // limit.
 import type { AgentRow, ConversationRow } from '../../shared/gen/posthouse.ts';
 import { nowMs } from '../state/clock.ts';
-import { site, visitorMark } from '../state/desk.ts';
+import { answerLimitMs, visitorMark } from '../state/desk.ts';
 
 const HUES = 8;
 
@@ -24,7 +24,7 @@ function hueOf(seed: string): number {
 /** How far a wait has come: the share of the answer limit, and whether it is over. */
 export function waitOf(sinceMs: number): { share: number; look: '' | 'wait' | 'late' } {
   if (!sinceMs) return { share: 0, look: '' };
-  const share = (nowMs.value - sinceMs) / (site.value.answerTimeoutMs || 180_000);
+  const share = (nowMs.value - sinceMs) / answerLimitMs.value;
   return { share: Math.max(0.02, Math.min(1, share)), look: share >= 1 ? 'late' : 'wait' };
 }
 
@@ -64,18 +64,21 @@ function Ring({ sinceMs }: { sinceMs: number }) {
   );
 }
 
-export function AgentFace({
-  agent,
-  own = false,
-}: {
+interface AgentProps {
   agent: Pick<AgentRow, 'name' | 'avatar'>;
   own?: boolean;
-}) {
-  const safe = /^\/[^/]/.test(agent.avatar);
+  size?: 'tiny' | 'small' | 'large';
+}
+
+/** The picture, over the initials that stand there until it has come, or when it does not come. */
+export function AgentFace({ agent, own = false, size = 'small' }: AgentProps) {
+  const { name, avatar } = agent;
+  const safe = /^\/[^/]/.test(avatar);
   return (
-    <span class="face small" aria-hidden="true">
-      <span class={`disc ${own ? 'hue-own' : `hue-${hueOf(agent.name)}`}`}>
-        {safe ? <img src={agent.avatar} alt="" /> : initials(agent.name)}
+    <span class={`face ${size}`} aria-hidden="true">
+      <span class={`disc ${own ? 'hue-own' : `hue-${hueOf(name)}`}`}>
+        {initials(name)}
+        {safe && <img key={avatar} src={avatar} alt="" />}
       </span>
     </span>
   );

@@ -1,6 +1,6 @@
 // Form parts: a labelled field with its hint, a form that sends once and shows the refusal, a
 // snippet to copy.
-import { cloneElement, type ComponentChildren, type HTMLAttributes, type VNode } from 'preact';
+import { cloneElement, type ComponentChildren, h, type HTMLAttributes, type VNode } from 'preact';
 import { useEffect, useId, useState } from 'preact/hooks';
 import { type Problem, problemOf } from '../state/api.ts';
 import { t } from '../state/language.ts';
@@ -31,6 +31,41 @@ export function Field({ label, hint, children }: FieldProps) {
     </div>
   );
 }
+
+interface TextProps {
+  label: string;
+  hint?: string;
+  value: string;
+  set: (text: string) => void;
+  /** Given: a field of several lines. */
+  rows?: number;
+  type?: 'password' | 'number' | 'color';
+  required?: boolean;
+  disabled?: boolean;
+  maxLength?: number;
+  min?: number;
+  max?: number;
+  step?: number;
+  placeholder?: string;
+  autocomplete?: 'off' | 'current-password';
+  autocapitalize?: 'none';
+  spellcheck?: boolean;
+}
+
+/** A labelled text field of one line or several. */
+export function TextField({ label, hint, set, ...rest }: TextProps) {
+  const onInput = (event: { currentTarget: { value: string } }) => set(event.currentTarget.value);
+  return (
+    <Field label={label} hint={hint}>
+      {h(rest.rows ? 'textarea' : 'input', { class: 'input', onInput, ...rest } as object)}
+    </Field>
+  );
+}
+
+/** What a thing or a person is called. */
+export const NameField = (props: { hint?: string; value: string; set: (text: string) => void }) => (
+  <TextField label={t('name')} required maxLength={60} {...props} />
+);
 
 /** What a form is doing: its refusal, whether it is under way, and how long it must wait. */
 export function useSending() {

@@ -43,7 +43,9 @@ export function Menu({ button, label, look = 'tool', place = '', children }: Pro
       event.preventDefault();
       const list = items(anchor.current);
       const at = list.indexOf(document.activeElement as HTMLElement);
-      const step = event.key === 'ArrowDown' || event.key === 'ArrowRight' ? 1 : -1;
+      // A picker has rows of several: up and down lead to the next row.
+      const row = list.filter((item) => item.offsetTop === list[0]!.offsetTop).length;
+      const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row }[event.key] ?? 0;
       list[(at + step + list.length) % list.length]?.focus();
     }
   };

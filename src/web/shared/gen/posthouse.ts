@@ -161,8 +161,9 @@ export interface AgentRow {
   capacity: number;
   teams: number[];
   disabled: boolean;
+  picture?: Attachment;
 }
-export const AgentRow: Schema<AgentRow> = /*#__PURE__*/ message('n:id t:login t:name t:avatar n:role n:capacity n*:teams b:disabled');
+export const AgentRow: Schema<AgentRow> = /*#__PURE__*/ message('n:id t:login t:name t:avatar n:role n:capacity n*:teams b:disabled m:picture', Attachment);
 
 export interface TeamRow {
   id: number;

@@ -164,8 +164,9 @@ export interface AgentRow {
   capacity: number;
   teams: number[];
   disabled: boolean;
+  picture?: Attachment;
 }
-export const AgentRow: Schema<AgentRow> = /*#__PURE__*/ message('n:id t:login t:name t:avatar n:role n:capacity n*:teams b:disabled');
+export const AgentRow: Schema<AgentRow> = /*#__PURE__*/ message('n:id t:login t:name t:avatar n:role n:capacity n*:teams b:disabled m:picture', Attachment);
 
 export interface TeamRow {
   id: number;
@@ -203,18 +204,18 @@ export interface Mark {
 }
 export const Mark: Schema<Mark> = /*#__PURE__*/ message('i:conversation m:reader n:delivered n:read', Author);
 
+export interface Recall {
+  targetKey: string;
+}
+export const Recall: Schema<Recall> = /*#__PURE__*/ message('i:targetKey');
+
 export interface Command {
   message?: Message;
+  recall?: Recall;
   rate?: Rated;
   profile?: Profile;
 }
-export const Command: Schema<Command> = /*#__PURE__*/ message('m:message 8m:rate m:profile', Message, Rated, Profile);
-
-export interface Recall {
-  targetKey: string;
-  targetAuthor?: Author;
-}
-export const Recall: Schema<Recall> = /*#__PURE__*/ message('i:targetKey m:targetAuthor', Author);
+export const Command: Schema<Command> = /*#__PURE__*/ message('m:message 3m:recall 8m:rate m:profile', Message, Recall, Rated, Profile);
 
 export interface Assign {
   agent: number;
@@ -290,11 +291,12 @@ export const SetStatus: Schema<SetStatus> = /*#__PURE__*/ message('n:status');
 
 export interface Welcome {
   epoch: string;
+  serverMs: number;
   pingIntervalMs: number;
   endpoints: string[];
   staffed: boolean;
 }
-export const Welcome: Schema<Welcome> = /*#__PURE__*/ message('i:epoch 3n:pingIntervalMs t*:endpoints 7b:staffed');
+export const Welcome: Schema<Welcome> = /*#__PURE__*/ message('i:epoch n:serverMs n:pingIntervalMs t*:endpoints 7b:staffed');
 
 export interface Delivery {
   feed?: Feed;

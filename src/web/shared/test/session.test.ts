@@ -71,6 +71,28 @@ test('a first message opens its conversation, is acknowledged and read back', as
   session.stop();
 });
 
+test('a message is on the screen from its storing to its row, without a gap', async () => {
+  const { conversation, scope } = scene();
+  const { session, rows } = open(scope);
+  await session.follow(publicFeed(conversation), false);
+  await session.start();
+  for (const text of ['one', 'two']) {
+    let key = '';
+    const gaps: string[] = [];
+    const end = session.listen(({ type }) => {
+      const known = [...rows.values()].some(({ entry }) => entry.key === key);
+      const waits = session.pending.some((item) => item.key === key);
+      if (key && !known && !waits) gaps.push(type);
+    });
+    key = await session.submit(conversation, say(text), OPENING);
+    await until(() => [...rows.values()].some(({ entry }) => entry.key === key));
+    await until(() => session.pending.length === 0);
+    assert.deepEqual(gaps, [], text);
+    end();
+  }
+  session.stop();
+});
+
 test('what was written while the server is down survives a reload and arrives once', async () => {
   const { server, conversation, scope } = scene();
   server.down = true;
@@ -266,6 +288,20 @@ test('sockets that never open give way to HTTP', async () => {
   await until(() => session.pending.length === 0, 8_000);
   assert.equal(session.link.transport, 'http');
   assert.ok(posted.includes('POST /v1/frames'));
+  session.stop();
+});
+
+test('a server that was only away is asked for a socket again at once', async () => {
+  const { server, conversation, scope } = scene();
+  server.down = true;
+  globalThis.fetch = (async () => {
+    server.down = false;
+    return new Response(encode(FrameList, {}) as BodyInit);
+  }) as never;
+  const { session } = open(scope);
+  await session.follow(publicFeed(conversation), false);
+  await session.start();
+  await until(() => session.link.state === 'live' && session.link.transport === 'socket', 8_000);
   session.stop();
 });
 

@@ -1,0 +1,95 @@
+//! Agents' pictures: files of the site's own. A picture is named by its bytes, stored once, and
+//! kept as long as the site, because entries of the log name it.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use posthouse_crypto::token;
+use smallvec::smallvec;
+
+use super::account::random;
+use super::attachment::blocking;
+use super::desk::Desk;
+use crate::base::limits::PICTURES_BYTES;
+use crate::base::{AgentId, BlobId, MessageKey, code};
+use crate::desk::{AgentChange, Attachment, PictureChange, Refusal, SiteCommand};
+use crate::store::{BlobRow, Fact, Item};
+
+impl Desk {
+    /// Stores a picture and shows it as the agent's; `picture` says what was found in its bytes.
+    ///
+    /// # Errors
+    /// `DENIED`, `NO_AGENT`, `PICTURES_FULL`, or the disk or the journal takes nothing.
+    pub async fn set_picture(
+        &self,
+        by: AgentId,
+        of: AgentId,
+        picture: Attachment,
+        bytes: Bytes,
+    ) -> Result<(), Refusal> {
+        let actor = self.site().actor(by).ok_or(Refusal::new(code::BAD_TOKEN))?;
+        // Who may take a picture away may give one; asked before anything is written.
+        let remove = with_picture(of, PictureChange::Remove);
+        self.site().decide(self.clock().wall(), &actor, MessageKey(0), &remove)?;
+        let stored = self.store_picture(picture, bytes).await?;
+        self.administer(by, with_picture(of, PictureChange::Show(stored))).await.map(drop)
+    }
+
+    /// Back to initials.
+    ///
+    /// # Errors
+    /// `DENIED`, `NO_AGENT`, or the journal takes nothing.
+    pub async fn remove_picture(&self, by: AgentId, of: AgentId) -> Result<(), Refusal> {
+        self.administer(by, with_picture(of, PictureChange::Remove)).await.map(drop)
+    }
+
+    /// A picture that is or was an agent's. Its id is not to be guessed, so it is its own proof.
+    ///
+    /// # Errors
+    /// `NO_BLOB`, also for every other file.
+    pub async fn picture(&self, id: BlobId) -> Result<(Attachment, PathBuf), Refusal> {
+        let found = self.0.reads.run(move |reader| reader.blob(id)).await?;
+        let own = found.filter(|row| row.conversation.is_none());
+        let row = own.ok_or(Refusal::new(code::NO_BLOB))?;
+        Ok((row.attachment, self.0.blobs.path(id)))
+    }
+
+    /// One at a time, as all changes of the site: the same bytes may come twice.
+    async fn store_picture(
+        &self,
+        picture: Attachment,
+        bytes: Bytes,
+    ) -> Result<Attachment, Refusal> {
+        let Ok(_turn) = self.0.settings.acquire().await else {
+            return Err(Refusal::new(code::GOING_AWAY));
+        };
+        let hash = token::sha256(&bytes);
+        // Zeros are no id; nobody has a file with that hash.
+        let id = BlobId::from_bytes(&hash[..16]).ok_or(Refusal::new(code::PICTURE_TYPE))?;
+        if let Ok((known, path)) = self.picture(id).await
+            && path.exists()
+        {
+            return Ok(known);
+        }
+        let used = self.0.reads.run(|reader| reader.blob_bytes(None)).await?;
+        if used + bytes.len() as u64 > PICTURES_BYTES {
+            return Err(Refusal::new(code::PICTURES_FULL));
+        }
+        let attachment = Attachment { blob: id, size: bytes.len() as u64, ..picture };
+        let (blobs, temporary) = (self.0.blobs.clone(), BlobId(random()?));
+        blocking(move || {
+            let mut blob = blobs.create(temporary)?;
+            blob.write(&bytes)?;
+            blob.finish_as(id)
+        })
+        .await?;
+        let at = self.clock().wall();
+        let row = BlobRow { id, conversation: None, attachment: attachment.clone(), hash, at };
+        self.0.ledger.append(smallvec![Item::Fact(Fact::Blob(row))]).await?;
+        Ok(attachment)
+    }
+}
+
+fn with_picture(of: AgentId, picture: PictureChange) -> SiteCommand {
+    SiteCommand::ChangeAgent(of, AgentChange { picture: Some(picture), ..AgentChange::default() })
+}
