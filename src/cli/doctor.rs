@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use clap::Args;
+use posthouse_crypto::selftest;
 use serde_json::Value;
 
 use super::{Ending, Failure, Settings, report};
 use crate::base::Language;
-use crate::base::code::Code;
+use crate::base::code::{self, Code};
 use crate::health::{self, Issue};
 use crate::node::control::{self, Called, Request};
 use crate::node::operator::issue_row;
@@ -25,6 +26,12 @@ impl Doctor {
     pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
         let loaded = self.settings.load()?;
         let mut found = 0;
+        match selftest::run() {
+            // A program asks for findings; a person also wants to know what runs here.
+            Ok(_) if self.json => {}
+            Ok(algorithms) => writeln!(out, "{algorithms}")?,
+            Err(failed) => return Err(Failure::coded(code::SELF_TEST_FAILED, failed.to_string())),
+        }
         for finding in &loaded.findings {
             found += 1;
             if self.json {

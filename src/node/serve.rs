@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use posthouse_crypto::selftest;
 use posthouse_crypto::tls::Presented;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -32,6 +33,11 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let reader = start.test_reader.clone();
     let Start { loaded, inputs, language, .. } = start;
     let config = loaded.config;
+    let algorithms = selftest::run().map_err(|failed| {
+        tracing::error!(code = code::SELF_TEST_FAILED.0, %failed, "self-test failed");
+        Fault::new(code::SELF_TEST_FAILED, failed)
+    })?;
+    tracing::info!(%algorithms, "self-test passed");
     let descriptors = net::raise_descriptors();
     let claim_code = banner::claim_code();
     let house = build(&config, claim_code.clone()).await?;

@@ -90,6 +90,15 @@ crate::base::code::codes! {
         remedy: "Give the envelope that came with these certificates, and their signing key.",
             "请提供随证书下发的信封，以及对应的签名私钥。";
     }
+    5109 SELF_TEST_FAILED Fault {
+        what: "An algorithm failed its self-test.", "密码算法自检未通过。";
+        why: "Memory, processor or program is broken: what it would encrypt or sign could be wrong or \
+              worthless, so nothing is served.",
+            "内存、处理器或程序有故障：加密或签名结果可能错误或无效，因此不提供服务。";
+        remedy: "Run `posthouse doctor` again, test the memory, and compare the binary with the \
+                 release's checksum.",
+            "请再次运行 posthouse doctor，检测内存，并将程序文件与发布的校验和比对。";
+    }
     5110 ACME_FAILED Fault {
         what: "The certificate authority did not issue a certificate.", "证书颁发机构未签发证书。";
         why: "The present certificate stays in use until it expires.", "现有证书在过期前继续使用。";
