@@ -158,3 +158,23 @@ impl Affine {
         tables
     }
 }
+
+/// Where each byte of word `n` comes from when the word is turned to the left by whole bytes.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+pub(super) const fn turned(n: u32, bytes: u32) -> i32 {
+    (0x0302_0100u32.rotate_right(8 * bytes) + 0x0404_0404 * n).cast_signed()
+}
+
+/// Where each byte comes from when the row shift of AES is undone and words are turned then. The row
+/// shift (FIPS 197, 5.1.2) moves byte `i` to place `13 i` modulo 16.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+pub(super) const fn aes_turned(turn: u32) -> [u8; 16] {
+    let mut places = [0; 16];
+    let mut n = 0u32;
+    while n < 16 {
+        let from = turned(n / 4, turn).to_le_bytes()[n as usize % 4];
+        places[n as usize] = from.wrapping_mul(13) % 16;
+        n += 1;
+    }
+    places
+}
