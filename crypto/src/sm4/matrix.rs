@@ -8,6 +8,8 @@
 //! rotation by 8 moves bytes and a rotation by 2 is a shift within the byte and a carry of two bits
 //! into the next. Sorted by where bytes move to, L(s) = A + (B<<<8) + (B<<<16) + (C<<<24), with
 //! A = s + (s<<2), C = s + (s>>6) and B = A + C on bytes.
+// Elsewhere the portable kernel is alone, and needs but a few of these.
+#![cfg_attr(not(any(target_arch = "aarch64", target_arch = "x86_64")), allow(dead_code))]
 
 /// A linear map on bytes: the images of the eight bits, and a constant to add.
 #[derive(Clone, Copy)]
@@ -134,6 +136,7 @@ impl Affine {
     }
 
     /// As GF2P8AFFINEQB takes it: the row of output bit `i` is byte `7 - i` (Intel SDM, volume 2).
+    #[cfg(target_arch = "x86_64")]
     pub(super) const fn rows(self) -> u64 {
         let mut rows = 0;
         let mut place = 0;
