@@ -230,3 +230,32 @@ fn a_credential_is_a_file_of_the_service_managers_folder() {
     let loaded = load(&Inputs { file: Some(file), variables, flags: Vec::new() }).unwrap();
     assert_eq!(loaded.config.metrics.token_file.unwrap(), folder.0.join("metrics"));
 }
+
+#[test]
+fn families_follow_the_profile_and_may_only_be_fewer() {
+    use crate::base::Family::{International, Rfc8998, Tlcp};
+    let folder = Folder::new("families");
+    let config = |yaml: &str| folder.load(yaml).unwrap().config;
+    assert_eq!(config("").families(), [International]);
+    assert_eq!(config("crypto: {profile: national}").families(), [Rfc8998, Tlcp]);
+    let both = config("crypto: {profile: both}");
+    assert_eq!(both.families(), [Rfc8998, Tlcp, International]);
+    assert!(!both.alerts_at_sm_hint());
+    let fewer = config("crypto: {profile: both}\ntls: {families: [international, tlcp]}");
+    assert_eq!(fewer.families(), [Tlcp, International], "the profile's order, not the list's");
+    let national = config("crypto: {profile: both}\ntls: {families: [tlcp]}");
+    assert!(national.alerts_at_sm_hint());
+
+    let conflict = |yaml: &str| {
+        let problem = first(folder.load(yaml));
+        assert_eq!(problem.code, code::CONFIG_CONFLICT, "{yaml}");
+        problem.key
+    };
+    assert_eq!(conflict("tls: {families: [rfc8998]}"), "tls.families.0");
+    let acme = "crypto: {profile: national}\n\
+                tls: {acme: {directory: 'https://a.example', domains: [a.example]}}";
+    assert_eq!(conflict(acme), "tls.acme.directory");
+    folder.file("sign.pem", "");
+    let half = "crypto: {profile: both}\ntls: {national: {sign_certificate: sign.pem}}";
+    assert_eq!(conflict(half), "tls.national.sign_certificate");
+}

@@ -6,45 +6,64 @@ use ::sm2::dsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use ::sm2::dsa::{Signature, SigningKey, VerifyingKey};
 use posthouse_crypto::sm2::{DEFAULT_ID, SecretKey};
 
-use crate::speed;
+use crate::rows::{Question, Row, count};
 
-pub fn rows() {
-    let (key, peer) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
-    let (public, bytes, digest) = (*key.public(), key.to_bytes(), [7; 32]);
-    let message: &[&[u8]] = &[b"message digest"];
-    let signature = key.sign(DEFAULT_ID, message).unwrap();
-    let of_digest = key.sign_digest(&digest).unwrap();
-    assert!(public.verify(DEFAULT_ID, message, &signature));
-    let cipher = public.encrypt(&[5; 48]).unwrap();
+const MESSAGE: &[u8] = b"twenty bytes of text";
 
-    let other = ::sm2::SecretKey::from_slice(&*bytes).unwrap();
-    let signer = SigningKey::new("1234567812345678", &other).unwrap();
-    let verifier = VerifyingKey::new("1234567812345678", other.public_key()).unwrap();
-    let theirs: Signature = signer.sign_prehash(&digest).unwrap();
-    let point = ::sm2::PublicKey::from_sec1_bytes(&peer.public().to_sec1()).unwrap();
-    let scalar = other.to_nonzero_scalar();
-
-    let sign = time(|| signer.sign_prehash(&digest) as Result<Signature, _>);
-    let verify = time(|| verifier.verify_prehash(&digest, &theirs));
-    let agree = time(|| (point.to_projective() * *scalar).to_affine());
-    row("sign a digest", time(|| key.sign_digest(&digest)), Some(sign));
-    row("verify a digest", time(|| public.verify_digest(&digest, &of_digest)), Some(verify));
-    row("agree (ECDH)", time(|| key.agree(peer.public())), Some(agree));
-    row("sign", time(|| key.sign(DEFAULT_ID, message)), None);
-    row("verify", time(|| public.verify(DEFAULT_ID, message, &signature)), None);
-    row("encrypt 48 bytes", time(|| public.encrypt(&[5; 48])), None);
-    row("decrypt 48 bytes", time(|| key.decrypt(&cipher)), None);
-    row("generate", time(SecretKey::generate), None);
-    row("load a secret key", time(|| SecretKey::from_bytes(&*bytes)), None);
+pub fn rows() -> Vec<Row> {
+    let mut rows = ours();
+    rows.extend(theirs().into_iter().map(|row| Row { kernel: "rustcrypto", ..row }));
+    rows
 }
 
-fn time<T>(mut run: impl FnMut() -> T) -> f64 {
-    speed(|| {
+fn ours() -> Vec<Row> {
+    let (key, peer) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
+    let (public, point, bytes) = (*key.public(), *peer.public(), key.to_bytes());
+    let signature = key.sign(DEFAULT_ID, &[MESSAGE]).unwrap();
+    let of_digest = key.sign_digest(&[7; 32]).unwrap();
+    let cipher = public.encrypt(&[5; 48]).unwrap();
+    let keys = [(); 4].map(|()| key.clone());
+    let [signer, digest_signer, agreer, reader] = keys;
+    vec![
+        row("sm2 sign", Question::Sm2Sign, move || signer.sign(DEFAULT_ID, &[MESSAGE])),
+        row("sm2 verify", Question::Sm2Verify, move || {
+            assert!(public.verify(DEFAULT_ID, &[MESSAGE], &signature));
+        }),
+        row("sm2 sign digest", Question::Nothing, move || digest_signer.sign_digest(&[7; 32])),
+        row("sm2 verify digest", Question::Nothing, move || {
+            assert!(public.verify_digest(&[7; 32], &of_digest));
+        }),
+        row("sm2 ecdh", Question::Nothing, move || agreer.agree(&point)),
+        row("sm2 encrypt 48", Question::Nothing, move || public.encrypt(&[5; 48])),
+        row("sm2 decrypt 48", Question::Nothing, move || reader.decrypt(&cipher)),
+        row("sm2 generate", Question::Nothing, SecretKey::generate),
+        row("sm2 load key", Question::Nothing, move || SecretKey::from_bytes(&*bytes)),
+    ]
+}
+
+fn theirs() -> Vec<Row> {
+    let bytes = SecretKey::generate().unwrap().to_bytes();
+    let peer = SecretKey::generate().unwrap();
+    let key = ::sm2::SecretKey::from_slice(&*bytes).unwrap();
+    let signer = SigningKey::new("1234567812345678", &key).unwrap();
+    let verifier = VerifyingKey::new("1234567812345678", key.public_key()).unwrap();
+    let signature: Signature = signer.sign_prehash(&[7; 32]).unwrap();
+    let point = ::sm2::PublicKey::from_sec1_bytes(&peer.public().to_sec1()).unwrap();
+    let scalar = key.to_nonzero_scalar();
+    vec![
+        row("sm2 sign digest", Question::Nothing, move || {
+            let signature: Signature = signer.sign_prehash(&[7; 32]).unwrap();
+            signature
+        }),
+        row("sm2 verify digest", Question::Nothing, move || {
+            verifier.verify_prehash(&[7; 32], &signature)
+        }),
+        row("sm2 ecdh", Question::Nothing, move || (point.to_projective() * *scalar).to_affine()),
+    ]
+}
+
+fn row<T>(name: &'static str, question: Question, mut run: impl FnMut() -> T + 'static) -> Row {
+    count(name, question, move || {
         black_box(run());
     })
-}
-
-fn row(what: &str, ns: f64, theirs: Option<f64>) {
-    let ratio = theirs.map(|theirs| format!("{:.2} x RustCrypto", theirs / ns)).unwrap_or_default();
-    println!("sm2 {what:20} {:8.1} us {:8.0}/s  {ratio}", ns / 1e3, 1e9 / ns);
 }

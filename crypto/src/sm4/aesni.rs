@@ -4,7 +4,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK_BYTES, RoundKeys, aes_turned, matrix};
+use super::{
+    BLOCK_BYTES, RoundKeys,
+    matrix::{self, aes_turned},
+};
 
 /// Proof that the processor has what this kernel needs.
 #[derive(Clone, Copy)]

@@ -4,7 +4,11 @@
 
 use std::arch::aarch64::*;
 
-use super::{BLOCK_BYTES, RoundKeys, aes_turned, matrix, neon::transpose};
+use super::{
+    BLOCK_BYTES, RoundKeys,
+    matrix::{self, aes_turned},
+    neon::transpose,
+};
 
 /// Proof that the processor has what this kernel needs.
 #[derive(Clone, Copy)]

@@ -3,7 +3,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK_BYTES, RoundKeys, matrix, turned};
+use super::{
+    BLOCK_BYTES, RoundKeys,
+    matrix::{self, turned},
+};
 
 /// Proof that the processor has what this kernel needs.
 #[derive(Clone, Copy)]

@@ -8,6 +8,8 @@
 //! rotation by 8 moves bytes and a rotation by 2 is a shift within the byte and a carry of two bits
 //! into the next. Sorted by where bytes move to, L(s) = A + (B<<<8) + (B<<<16) + (C<<<24), with
 //! A = s + (s<<2), C = s + (s>>6) and B = A + C on bytes.
+// Elsewhere the portable kernel is alone, and needs but a few of these.
+#![cfg_attr(not(any(target_arch = "aarch64", target_arch = "x86_64")), allow(dead_code))]
 
 /// A linear map on bytes: the images of the eight bits, and a constant to add.
 #[derive(Clone, Copy)]
@@ -134,6 +136,7 @@ impl Affine {
     }
 
     /// As GF2P8AFFINEQB takes it: the row of output bit `i` is byte `7 - i` (Intel SDM, volume 2).
+    #[cfg(target_arch = "x86_64")]
     pub(super) const fn rows(self) -> u64 {
         let mut rows = 0;
         let mut place = 0;
@@ -157,4 +160,24 @@ impl Affine {
         }
         tables
     }
+}
+
+/// Where each byte of word `n` comes from when the word is turned to the left by whole bytes.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+pub(super) const fn turned(n: u32, bytes: u32) -> i32 {
+    (0x0302_0100u32.rotate_right(8 * bytes) + 0x0404_0404 * n).cast_signed()
+}
+
+/// Where each byte comes from when the row shift of AES is undone and words are turned then. The row
+/// shift (FIPS 197, 5.1.2) moves byte `i` to place `13 i` modulo 16.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+pub(super) const fn aes_turned(turn: u32) -> [u8; 16] {
+    let mut places = [0; 16];
+    let mut n = 0u32;
+    while n < 16 {
+        let from = turned(n / 4, turn).to_le_bytes()[n as usize % 4];
+        places[n as usize] = from.wrapping_mul(13) % 16;
+        n += 1;
+    }
+    places
 }

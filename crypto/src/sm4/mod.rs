@@ -17,6 +17,7 @@ mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+mod schedule;
 
 use std::fmt;
 
@@ -54,7 +55,7 @@ impl Sm4 {
     #[doc(hidden)]
     #[must_use]
     pub fn with_kernel(kernel: Kernel, key: &[u8; BLOCK_BYTES]) -> Self {
-        let encrypt = kernel.prepare(expand(key));
+        let encrypt = kernel.prepare(schedule::expand(key));
         let mut decrypt = encrypt;
         decrypt.reverse();
         Self { kernel, encrypt, decrypt }
@@ -76,38 +77,6 @@ impl Sm4 {
 pub fn kernel() -> &'static str {
     Kernel::best().name()
 }
-
-/// The key schedule (GB/T 32907, 7.3).
-fn expand(key: &[u8; BLOCK_BYTES]) -> RoundKeys {
-    let (words, _) = key.as_chunks::<4>();
-    let mut k = [0; 4];
-    for ((k, word), fk) in k.iter_mut().zip(words).zip(FK) {
-        *k = u32::from_be_bytes(*word) ^ fk;
-    }
-    let mut keys = [0; 32];
-    for (key, ck) in keys.iter_mut().zip(CK) {
-        let s = portable::substitute(k[1] ^ k[2] ^ k[3] ^ ck);
-        *key = k[0] ^ s ^ s.rotate_left(13) ^ s.rotate_left(23);
-        k = [k[1], k[2], k[3], *key];
-    }
-    k.zeroize();
-    keys
-}
-
-/// System parameter (GB/T 32907, 7.3).
-const FK: [u32; 4] = [0xa3b1_bac6, 0x56aa_3350, 0x677d_9197, 0xb270_22dc];
-
-/// Fixed parameters: byte `j` of word `i` is `(4i + j) * 7` modulo 256 (GB/T 32907, 7.3).
-const CK: [u32; 32] = {
-    let mut ck = [0u32; 32];
-    let (mut i, mut byte) = (0, 0);
-    while i < 128 {
-        ck[i / 4] = (ck[i / 4] << 8) | byte;
-        byte = (byte + 7) & 0xff;
-        i += 1;
-    }
-    ck
-};
 
 impl Drop for Sm4 {
     fn drop(&mut self) {
@@ -180,26 +149,6 @@ impl BlockCipherDecBackend for Sm4 {
     fn decrypt_tail_blocks(&self, blocks: InOutBuf<'_, '_, Block<Self>>) {
         self.decrypt(Array::cast_slice_to_core_mut(blocks.into_out_with_copied_in()));
     }
-}
-
-/// Where each byte of word `n` comes from when the word is turned to the left by whole bytes.
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
-const fn turned(n: u32, bytes: u32) -> i32 {
-    (0x0302_0100u32.rotate_right(8 * bytes) + 0x0404_0404 * n).cast_signed()
-}
-
-/// Where each byte comes from when the row shift of AES is undone and words are turned then. The row
-/// shift (FIPS 197, 5.1.2) moves byte `i` to place `13 i` modulo 16.
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
-const fn aes_turned(turn: u32) -> [u8; 16] {
-    let mut places = [0; 16];
-    let mut n = 0u32;
-    while n < 16 {
-        let from = turned(n / 4, turn).to_le_bytes()[n as usize % 4];
-        places[n as usize] = from.wrapping_mul(13) % 16;
-        n += 1;
-    }
-    places
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ fn turn(rows: &mut Planes) {
 }
 
 /// The S-box without the constant that it adds to its input.
-#[inline]
+#[inline(always)]
 fn s_box(x: &Planes) -> Planes {
     let ([low, high, sum], square) = enter(x);
     let d = sums(&invert(&product_plus(&product(&low, &sum), &square)));
