@@ -35,7 +35,7 @@ await build({
   },
 });
 const files = Object.keys(input).map((name) => join(out, `${name}.js`));
-const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...files], {
+const { status } = spawnSync(process.execPath, ['--test', '--test-force-exit', '--test-reporter=spec', ...files], {
   stdio: 'inherit',
   cwd: web,
 });
