@@ -116,7 +116,8 @@ fn records(suite: Suite, bytes: usize) {
     };
     let ((seal, seal_speed), (open, open_speed)) = (speed(sealing), speed(opening));
     println!(
-        "record {:18} {bytes:6} seal {seal:8.2?} {seal_speed:7.0} MB/s open {open:8.2?} {open_speed:7.0} MB/s",
+        "record {:18} {bytes:6} seal {seal:8.2?} {seal_speed:7.0} MB/s \
+         open {open:8.2?} {open_speed:7.0} MB/s",
         suite.name()
     );
 }

@@ -67,6 +67,23 @@ pub fn linked(metadata: &Value, name: &str) -> BTreeSet<String> {
     seen
 }
 
+/// Crates in the tree as a build of the binary alone resolves it: features that only tests or
+/// other members of the workspace turn on do not count.
+pub fn in_binary() -> usize {
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--package", "posthouse", "--edges", "normal", "--prefix", "none"])
+        .args(["--locked", "--offline", "--target", &host])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("cargo prints UTF-8");
+    // A line is `name version`, then remarks.
+    let names = text.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "));
+    names.filter(|name| !name.is_empty()).collect::<BTreeSet<_>>().len()
+}
+
 pub fn count(linked: usize) -> Vec<String> {
     let over = linked >= CRATES;
     over.then(|| format!("{linked} crates; the ceiling is {CRATES}")).into_iter().collect()
