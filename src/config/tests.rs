@@ -194,9 +194,15 @@ fn another() -> Config {
         plain_listen: 127.0.0.1:2
         data: /elsewhere
         site: {names: [a.example]}
+        crypto: {profile: both}
         tls:
           certificate: c.pem
           key: k.pem
+          national: {sign_certificate: s.pem, sign_key: sk.pem, encrypt_certificate: e.pem,
+                     encrypt_key: ek.pem}
+          families: [tlcp]
+          sm_hint: alert
+          client_certificates: optional
           acme: {directory: 'https://a.example/d', contact: ['mailto:a@a.example'],
                  domains: [a.example], root: r.pem}
         trusted_proxies: [10.0.0.0/8]
