@@ -115,11 +115,9 @@ fn records(suite: Suite, bytes: usize) {
         (median, bytes as f64 / median.as_secs_f64() / 1e6)
     };
     let ((seal, seal_speed), (open, open_speed)) = (speed(sealing), speed(opening));
-    println!(
-        "record {:18} {bytes:6} seal {seal:8.2?} {seal_speed:7.0} MB/s \
-         open {open:8.2?} {open_speed:7.0} MB/s",
-        suite.name()
-    );
+    let sealing = format!("seal {seal:8.2?} {seal_speed:7.0} MB/s");
+    let opening = format!("open {open:8.2?} {open_speed:7.0} MB/s");
+    println!("record {:18} {bytes:6} {sealing} {opening}", suite.name());
 }
 
 /// Resident memory of a server's connections whose clients are silent after some talk.

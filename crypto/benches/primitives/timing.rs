@@ -7,8 +7,11 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use posthouse_crypto::modes::Cbc;
 use posthouse_crypto::sm2::SecretKey;
+use posthouse_crypto::sm3::hmac;
 use posthouse_crypto::sm4::{Kernel, Sm4};
+use posthouse_crypto::tlcp::opens_cbc;
 
 /// Beyond this the classes differ for certain.
 const LEAK: f64 = 10.0;
@@ -51,6 +54,20 @@ pub fn report(calls: usize) {
         }
     });
     let found = judge("control: a table", control).is_some();
+    let t = compare(calls / 4, records, |record: &[u8; RECORD_BYTES]| {
+        let record = *record;
+        move || {
+            black_box(opens_cbc(&CBC_KEY, &CBC_MAC, &mut record.clone()));
+        }
+    });
+    leaks.extend(judge("tlcp cbc record", t));
+    let control = compare(calls / 4, records, |record: &[u8; RECORD_BYTES]| {
+        let record = *record;
+        move || {
+            black_box(leaky_open(&mut record.clone()));
+        }
+    });
+    let found = found && judge("control: a MAC of what is left", control).is_some();
     assert!(found, "the control was not found out: the machine is too noisy, or calls too few");
     assert!(leaks.is_empty(), "time tells of the secrets of {leaks:?}");
 }
@@ -138,6 +155,30 @@ fn scalars(noise: Option<&mut Noise>) -> [u8; 32] {
         scalar[0] &= 0x7f;
     }
     scalar
+}
+
+const CBC_KEY: [u8; 16] = [3; 16];
+const CBC_MAC: [u8; 32] = [4; 32];
+/// Initial value, and what padding of every length fits into.
+const RECORD_BYTES: usize = 16 + 320;
+
+/// Records whose padding is right and whose MAC is wrong, one byte of padding in the fixed one.
+fn records(noise: Option<&mut Noise>) -> [u8; RECORD_BYTES] {
+    let value = noise.map_or(0, |noise| noise.next().to_le_bytes()[0]);
+    let mut record = [0; RECORD_BYTES];
+    record[RECORD_BYTES - 1 - usize::from(value)..].fill(value);
+    let (initial, body) = record.split_at_mut(16);
+    Cbc::new(&CBC_KEY).encrypt(&[0; 16], body);
+    initial.fill(0);
+    record
+}
+
+/// Opens a record as the standard tells it: the MAC of what is left without the padding.
+fn leaky_open(record: &mut [u8; RECORD_BYTES]) -> [u8; 32] {
+    let (_, body) = record.split_at_mut(16);
+    Cbc::new(&CBC_KEY).decrypt(&[0; 16], body);
+    let padding = usize::from(body[body.len() - 1]) + 1;
+    hmac(&CBC_MAC, &[&body[..body.len() - padding - 32]])
 }
 
 /// Entries a page apart: all of them compete for one set of the first cache, which has room for a

@@ -27,6 +27,7 @@ mod wire;
 mod tests;
 
 pub use alert::{Alert, Fault};
+pub use cbc::opens_cbc;
 pub use config::{
     BadIdentity, ClientAuth, ClientConfig, Identity, Presented, Resolve, ServerConfig,
 };
