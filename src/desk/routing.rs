@@ -127,8 +127,12 @@ impl Routing {
         owned.unanswered = since;
         if let Some(since) = since {
             let late = since.after(self.answer_timeout_ms);
-            self.next = self.next.map(|next| next.min(late));
-            self.changed |= !self.agents.get(&owned.agent).is_some_and(|seat| seat.present);
+            // What is late already waits for a change.
+            if late > now {
+                self.next = self.next.map(|next| next.min(late));
+            }
+            let agent = owned.agent;
+            self.changed |= !self.is_present(agent);
         }
     }
 
@@ -210,7 +214,9 @@ impl Routing {
         let proposals = self.queue.values().filter_map(|waiting| waiting.proposed);
         let retries = proposals.map(|(_, at)| at.after(PROPOSAL_MS));
         let owned = self.owned.values().filter_map(|owned| {
-            let answer = owned.unanswered?.after(self.answer_timeout_ms);
+            // Who is gone is not waited for; what was refused is proposed again soon.
+            let wait = if self.is_present(owned.agent) { self.answer_timeout_ms } else { 0 };
+            let answer = owned.unanswered?.after(wait);
             Some(owned.requeued.map_or(answer, |at| answer.max(at.after(PROPOSAL_MS))))
         });
         // What is late and found nobody else waits for a change, not for the clock.
@@ -228,7 +234,7 @@ impl Routing {
             if owned.requeued.is_some_and(|at| now.since(at) < PROPOSAL_MS) {
                 continue;
             }
-            let present = self.agents.get(&owned.agent).is_some_and(|seat| seat.present);
+            let present = self.is_present(owned.agent);
             let late = self.answer_timeout_ms > 0 && now.since(since) >= self.answer_timeout_ms;
             if !present {
                 back.push((*id, QueueReason::AgentGone));
@@ -242,6 +248,10 @@ impl Routing {
             }
             proposals.push(Proposal::Requeue { conversation: id, reason });
         }
+    }
+
+    fn is_present(&self, agent: AgentId) -> bool {
+        self.agents.get(&agent).is_some_and(|seat| seat.present)
     }
 
     fn somebody_else(&self, owned: &Owned, loads: &Loads) -> bool {
@@ -445,6 +455,19 @@ mod tests {
         assert_eq!(routing.deadline(), Tick(60_000));
         assert_eq!(routing.propose(Tick(60_000)), []);
         assert_eq!(routing.deadline(), Tick::NEVER, "it waits for a change");
+    }
+
+    #[test]
+    fn a_refused_return_to_the_queue_is_proposed_again_soon_when_the_agent_is_gone() {
+        let mut routing = routing(2, 5);
+        routing.presence(AgentId(1), false, false);
+        routing.update(&row(1, State::Assigned, Some(1)), Tick(0));
+        let back =
+            Proposal::Requeue { conversation: ConversationId(1), reason: QueueReason::AgentGone };
+        assert_eq!(routing.propose(Tick(1)), [back.clone()]);
+        routing.refused(ConversationId(1), Tick(2));
+        assert_eq!(routing.deadline(), Tick(1).after(PROPOSAL_MS));
+        assert_eq!(routing.propose(Tick(1).after(PROPOSAL_MS)), [back]);
     }
 
     #[test]
