@@ -67,7 +67,7 @@ pub const KNOCKERS: usize = 4096;
 /// Memory reckoned for one connection, kernel included, when their number is taken from RAM: TLS,
 /// session and a part of its outbox.
 pub const CONNECTION_BYTES: u64 = 64 * 1024;
-/// TLS handshakes at a time: each costs 0.2 ms of one core, the rest wait in the accept queue.
+/// TLS hellos answered at a time: each costs 0.2 ms of one core, the others wait their turn.
 pub const HANDSHAKES: usize = 128;
 /// A TLS handshake must end within this time.
 pub const HANDSHAKE_MS: u64 = 10_000;

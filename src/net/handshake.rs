@@ -1,8 +1,10 @@
 //! The first bytes of a connection and its TLS handshake: which protocol, which family, who shows a
 //! certificate.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use posthouse_crypto::certificate::client_certificate;
@@ -18,8 +20,6 @@ use super::server::House;
 use super::stream::Link;
 use crate::base::{ClientCertificate, Family, code, limits};
 
-/// A handshake keeps others from beginning for this long at most; then it only waits for its peer.
-const HANDSHAKE_PERMIT: Duration = Duration::from_secs(1);
 /// How long to wait before looking again at a hello of which a byte or two is there.
 const NEXT_LOOK: Duration = Duration::from_millis(20);
 /// How long a peer that was refused may take to read its alert.
@@ -65,7 +65,7 @@ pub(super) async fn sniff(tcp: &TcpStream) -> io::Result<First> {
 }
 
 /// A handshake within its deadline. The hello is read without a permit, so that peers who stop in
-/// the middle of one keep nobody waiting; the costly part needs a permit.
+/// the middle of one keep nobody waiting; the answer to it needs a permit.
 pub(super) async fn handshake(house: &House, tcp: TcpStream, first: First) -> Option<Sealed> {
     house.counters.handshakes.up();
     let shake = async {
@@ -127,15 +127,16 @@ async fn tlcp(house: &House, tcp: TcpStream) -> io::Result<Option<Sealed>> {
     Ok(Some(Sealed { link, family, protocol, certificate }))
 }
 
-/// Does the costly part of a handshake under a permit.
+/// Begins a handshake under a permit: the first step makes our keys and signs. The rest waits for
+/// the peer, and a permit that waited with it would let silent peers keep everybody out.
 async fn paced<T>(house: &House, shake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let permit = house.handshakes.acquire().await.map_err(io::Error::other)?;
     let mut shake = pin!(shake);
-    let soon = timeout(HANDSHAKE_PERMIT, shake.as_mut()).await;
+    let first = poll_fn(|cx| Poll::Ready(shake.as_mut().poll(cx))).await;
     drop(permit);
-    match soon {
-        Ok(done) => done,
-        Err(_) => shake.await,
+    match first {
+        Poll::Ready(done) => done,
+        Poll::Pending => shake.await,
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct CurveSm2;
 
 impl SupportedKxGroup for CurveSm2 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        let key = SecretKey::generate().map_err(|_| Error::FailedToGetRandomBytes)?;
+        let key = SecretKey::random().map_err(|_| Error::FailedToGetRandomBytes)?;
         let public = key.public().to_sec1();
         Ok(Box::new(Started { key, public }))
     }

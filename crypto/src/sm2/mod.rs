@@ -71,8 +71,11 @@ impl SecretKey {
         Ok(key)
     }
 
-    /// A fresh key without the test: for one use.
-    fn random() -> Result<Self, NoRandomness> {
+    /// A fresh key without the test: for one use, where a wrong one makes the handshake fail.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub(crate) fn random() -> Result<Self, NoRandomness> {
         let mut bytes = Zeroizing::new([0; 32]);
         loop {
             fill_random(&mut *bytes)?;
