@@ -8,18 +8,19 @@ use crate::token::hex;
 
 /// Whether signing, verifying, encrypting, decrypting and the key exchange give the standard's
 /// answers, and what was changed is refused.
+/// `spoil` is turned over in the message: the proof that a wrong answer is found.
 #[must_use]
-pub fn known_answer() -> bool {
+pub fn known_answer(spoil: u8) -> bool {
     let passed = || {
         let key = SecretKey::from_bytes(&bytes(D)?).ok()?;
         let nonce = Scalar::from_be(&bytes(NONCE)?)?;
-        Some(signs(&key, &nonce)? && encrypts(&key, &nonce)? && exchanges()?)
+        Some(signs(&key, &nonce, spoil)? && encrypts(&key, &nonce)? && exchanges()?)
     };
     passed() == Some(true)
 }
 
-fn signs(key: &SecretKey, nonce: &Scalar) -> Option<bool> {
-    let message: &[&[u8]] = &[b"message digest"];
+fn signs(key: &SecretKey, nonce: &Scalar, spoil: u8) -> Option<bool> {
+    let message: &[&[u8]] = &[b"message diges", &[b't' ^ spoil]];
     let e = key.public().digest(DEFAULT_ID, message);
     let signature = key.sign_with(&e, nonce)?;
     let mut changed = signature.to_raw();
@@ -105,17 +106,17 @@ mod tests {
         assert_eq!(hex(&key.public().to_sec1()), PUBLIC);
         let e = key.public().digest(DEFAULT_ID, &[b"message digest"]);
         assert_eq!(hex(&key.sign_with(&e, &nonce).unwrap().to_raw()), SIGNATURE);
-        assert_eq!(signs(&key, &nonce), Some(true));
+        assert_eq!(signs(&key, &nonce, 0), Some(true));
         assert_eq!(encrypts(&key, &nonce), Some(true));
         assert_eq!(exchanges(), Some(true));
-        assert!(known_answer());
+        assert!(known_answer(0) && !known_answer(1));
     }
 
     #[test]
     fn another_key_or_nonce_fails_the_known_answers() {
         let key = SecretKey::from_bytes(&bytes(EXCHANGE_A).unwrap()).unwrap();
         let nonce = Scalar::from_be(&bytes(NONCE).unwrap()).unwrap();
-        assert_eq!(signs(&key, &nonce), Some(false));
+        assert_eq!(signs(&key, &nonce, 0), Some(false));
         assert_eq!(encrypts(&key, &nonce), Some(false));
     }
 }
