@@ -1,6 +1,6 @@
 // A button with a menu: opens by click or arrow, moves by arrows, closes by Escape, Tab or a click
 // elsewhere.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 
 interface Props {
@@ -24,7 +24,8 @@ export function Menu({ button, label, look = 'tool', place = '', children }: Pro
     trigger.current?.focus();
   };
 
-  useEffect(() => {
+  // Before the next key: who types ahead means the menu, not the button.
+  useLayoutEffect(() => {
     if (!open) return;
     items(anchor.current)[0]?.focus();
     const outside = (event: Event) => {
@@ -46,7 +47,9 @@ export function Menu({ button, label, look = 'tool', place = '', children }: Pro
       // A picker has rows of several: up and down lead to the next row.
       const row = list.filter((item) => item.offsetTop === list[0]!.offsetTop).length;
       const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: row, ArrowUp: -row }[event.key] ?? 0;
-      list[(at + step + list.length) % list.length]?.focus();
+      // From the button, up leads to the last one.
+      const from = at < 0 && step < 0 ? list.length : at;
+      list[(from + step + list.length) % list.length]?.focus();
     }
   };
 
