@@ -26,8 +26,11 @@ fn run(folder: &Path, words: &[&str]) -> Output {
     let data = folder.join("data");
     let mut command = Command::new(binary());
     command.args(words).arg("--data").arg(data).current_dir(folder).env("LANG", "en_US.UTF-8");
-    // A variable of the tests is none of the program's: doctor would rightly ask what it is.
-    command.env_remove("POSTHOUSE_BIN").output().unwrap()
+    // The tests' variables are none of the program's: doctor would rightly ask what they are.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POSTHOUSE_")) {
+        command.env_remove(name);
+    }
+    command.output().unwrap()
 }
 
 fn code(output: &Output) -> i32 {
