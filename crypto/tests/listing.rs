@@ -1,9 +1,9 @@
-//! The machine code of the SM4 kernels reads no memory at an address made from data. The kernels are
-//! compiled by themselves, optimised, for every installed target of the two architectures, and the
-//! registers of each straight piece of code are followed: what was cut out of a word (a byte or a
-//! half loaded or extended, a mask of a byte, a shift down to the last byte) or taken from a vector
-//! is an index in the making, and so is what is computed from it; no address may contain it. A cipher
-//! with tables must be found out by the same, or the check is worth nothing.
+//! The machine code of the SM4 kernels reads no memory at an address made from data. The kernels
+//! are compiled by themselves, optimised, for every installed target of the two architectures, and
+//! the registers of each straight piece of code are followed: what was cut out of a word (a byte
+//! or a half loaded or extended, a mask of a byte, a shift down to the last byte) or taken from a
+//! vector is an index in the making, and so is what is computed from it; no address may contain
+//! it. A cipher with tables must be found out by the same, or the check is worth nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;

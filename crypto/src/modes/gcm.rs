@@ -84,8 +84,8 @@ impl Gcm {
         Ok(())
     }
 
-    /// The mask of the tag, and the key stream of the first blocks of a text of `bytes`: made in one
-    /// go, because a short record costs as much as its passes through the kernel.
+    /// The mask of the tag, and the key stream of the first blocks of a text of `bytes`: made in
+    /// one go, because a short record costs as much as its passes through the kernel.
     fn begin<'a>(
         &self,
         pad: &'a mut Pad,

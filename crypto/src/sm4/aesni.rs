@@ -1,5 +1,5 @@
-//! SM4 on AES-NI and SSSE3: AESENCLAST does the inversion, byte shuffles the linear maps. 4 blocks in
-//! four registers, 8 under way at a time.
+//! SM4 on AES-NI and SSSE3: AESENCLAST does the inversion, byte shuffles the linear maps. 4 blocks
+//! in four registers, 8 under way at a time.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;

@@ -1,5 +1,5 @@
-//! SM4 on the SM4 instructions of ARMv8.2: SM4E runs four rounds on a block. They stand as assembly,
-//! because their intrinsics (`vsm4eq_u32`) are not stable in Rust 1.95.
+//! SM4 on the SM4 instructions of ARMv8.2: SM4E runs four rounds on a block. They stand as
+//! assembly, because their intrinsics (`vsm4eq_u32`) are not stable in Rust 1.95.
 #![allow(unsafe_code)]
 
 use std::arch::{aarch64::*, asm};

@@ -110,8 +110,8 @@ impl Kernel {
     }
 }
 
-/// A round key as kernels take it whose state is mapped by [`matrix::IN`]: with its constant, and in
-/// the order in which bytes lie in memory.
+/// A round key as kernels take it whose state is mapped by [`matrix::IN`]: with its constant, and
+/// in the order in which bytes lie in memory.
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 fn mapped(key: u32) -> u32 {
     u32::from_ne_bytes(key.to_be_bytes().map(|byte| matrix::IN.of(byte)))

@@ -1,13 +1,15 @@
-//! The algebra of the S-box, worked out by the compiler: bit matrices on bytes, and the maps between
-//! SM4's field and AES's that let AES instructions (and GFNI, whose field is AES's) do the inversion.
+//! The algebra of the S-box, worked out by the compiler: bit matrices on bytes, and the maps
+//! between SM4's field and AES's that let AES instructions (and GFNI, whose field is AES's) do the
+//! inversion.
 //!
 //! With `inv` the inversion in GF(2^8) modulo x^8 + x^4 + x^3 + x + 1, the S-box is
-//! `OUT(inv(IN(x)))`; a test checks it against the table of GB/T 32907. A kernel keeps its state `x`
-//! as `x' = IN.linear(x)`. Then a round needs no map before the inversion, and the map after it is
-//! merged with the linear transformation: L(s) = s + (s<<<2) + (s<<<10) + (s<<<18) + (s<<<24), where a
-//! rotation by 8 moves bytes and a rotation by 2 is a shift within the byte and a carry of two bits
-//! into the next. Sorted by where bytes move to, L(s) = A + (B<<<8) + (B<<<16) + (C<<<24), with
-//! A = s + (s<<2), C = s + (s>>6) and B = A + C on bytes.
+//! `OUT(inv(IN(x)))`; a test checks it against the table of GB/T 32907. A kernel keeps its state
+//! `x` as `x' = IN.linear(x)`. Then a round needs no map before the inversion, and the map after
+//! it is merged with the linear transformation, which adds to a word its rotations by 2, 10, 18 and
+//! 24: a rotation by 8 moves bytes, and one by 2 is a shift within the byte and a carry of two bits
+//! into the next. Sorted by where bytes move to, `L(s) = A ^ B<<<8 ^ B<<<16 ^ C<<<24`, with
+//! `A = s ^ s<<2`, `C = s ^ s>>6` and `B = A ^ C` on bytes.
+
 // Elsewhere the portable kernel is alone, and needs but a few of these.
 #![cfg_attr(not(any(target_arch = "aarch64", target_arch = "x86_64")), allow(dead_code))]
 
@@ -168,8 +170,8 @@ pub(super) const fn turned(n: u32, bytes: u32) -> i32 {
     (0x0302_0100u32.rotate_right(8 * bytes) + 0x0404_0404 * n).cast_signed()
 }
 
-/// Where each byte comes from when the row shift of AES is undone and words are turned then. The row
-/// shift (FIPS 197, 5.1.2) moves byte `i` to place `13 i` modulo 16.
+/// Where each byte comes from when the row shift of AES is undone and words are turned then. The
+/// row shift (FIPS 197, 5.1.2) moves byte `i` to place `13 i` modulo 16.
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 pub(super) const fn aes_turned(turn: u32) -> [u8; 16] {
     let mut places = [0; 16];
