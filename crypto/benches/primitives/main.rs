@@ -1,6 +1,6 @@
 //! Speed of the national algorithms on every SM4 kernel that this processor has, beside Tongsuo's
-//! where the environment variable TONGSUO names its `openssl`; then whether the time that they take
-//! tells of their secrets. One JSON line per row goes to standard output, a table to standard
+//! where the environment variable TONGSUO names its `openssl`; then whether the time that they
+//! take tells of their secrets. One JSON line per row goes to standard output, a table to standard
 //! error.
 //!
 //! `cargo bench -p posthouse-crypto --bench primitives -- [--quick] [--speed|--timing]`

@@ -1,8 +1,8 @@
 //! Whether time tells of secrets, after O. Reparaz, J. Balasch and I. Verbauwhede, "Dude, is my
 //! code constant time?" (DATE 2017): calls with a fixed secret and with random ones are mixed, and
-//! Welch's t-test compares both classes, whole and cropped at percentiles. A t beyond 10 is a leak,
-//! one below 4.5 shows none; between them a run proves nothing. A cipher with tables stands by as
-//! the control.
+//! Welch's t-test compares both classes, whole and cropped at percentiles. A t beyond 10 is a
+//! leak, one below 4.5 shows none; between them a run proves nothing. A cipher with tables stands
+//! by as the control.
 
 use std::hint::black_box;
 use std::time::Instant;

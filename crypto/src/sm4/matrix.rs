@@ -4,11 +4,12 @@
 //!
 //! With `inv` the inversion in GF(2^8) modulo x^8 + x^4 + x^3 + x + 1, the S-box is
 //! `OUT(inv(IN(x)))`; a test checks it against the table of GB/T 32907. A kernel keeps its state
-//! `x` as `x' = IN.linear(x)`. Then a round needs no map before the inversion, and the map after it
-//! is merged with the linear transformation: L(s) = s + (s<<<2) + (s<<<10) + (s<<<18) + (s<<<24),
-//! where a rotation by 8 moves bytes and a rotation by 2 is a shift within the byte and a carry of
-//! two bits into the next. Sorted by where bytes move to, L(s) = A + (B<<<8) + (B<<<16) + (C<<<24),
-//! with A = s + (s<<2), C = s + (s>>6) and B = A + C on bytes.
+//! `x` as `x' = IN.linear(x)`. Then a round needs no map before the inversion, and the map after
+//! it is merged with the linear transformation, which adds to a word its rotations by 2, 10, 18 and
+//! 24: a rotation by 8 moves bytes, and one by 2 is a shift within the byte and a carry of two bits
+//! into the next. Sorted by where bytes move to, `L(s) = A ^ B<<<8 ^ B<<<16 ^ C<<<24`, with
+//! `A = s ^ s<<2`, `C = s ^ s>>6` and `B = A ^ C` on bytes.
+
 // Elsewhere the portable kernel is alone, and needs but a few of these.
 #![cfg_attr(not(any(target_arch = "aarch64", target_arch = "x86_64")), allow(dead_code))]
 

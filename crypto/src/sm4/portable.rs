@@ -2,9 +2,10 @@
 //! S-box is a circuit over such words.
 //!
 //! The inversion is done in GF(((2^2)^2)^2) with W^2 = W + 1, Z^2 = Z + W and Y^2 = Y + W^2 Z: the
-//! inverse of `aY + b` there is `(aD)Y + (a + b)D` with `D = 1 / (W^2 Z a^2 + ab + b^2)`. A product
-//! of nibbles is made of nine products of bits. The linear maps into the tower and out of it are
-//! merged with the sums that these products need, and were shortened by a search for common terms.
+//! inverse of `aY + b` there is `(aD)Y + (a + b)D` with `D = 1 / (W^2 Z a^2 + ab + b^2)`. A
+//! product of nibbles is made of nine products of bits. The linear maps into the tower and out of
+//! it are merged with the sums that these products need, and were shortened by a search for common
+//! terms.
 
 use zeroize::Zeroize;
 

@@ -36,8 +36,8 @@ pub fn byte_table(keys: &[u32; 32], x: &mut [u32; 4]) {
 pub fn word_table(keys: &[u32; 32], x: &mut [u32; 4]) {
     for key in keys {
         let [a, b, c, d] = (x[1] ^ x[2] ^ x[3] ^ key).to_be_bytes().map(usize::from);
-        let (a, b) = (WIDE[a].rotate_left(24), WIDE[b].rotate_left(16));
-        let l = a ^ b ^ WIDE[c].rotate_left(8) ^ WIDE[d];
+        let near = WIDE[c].rotate_left(8) ^ WIDE[d];
+        let l = WIDE[a].rotate_left(24) ^ WIDE[b].rotate_left(16) ^ near;
         *x = [x[1], x[2], x[3], x[0] ^ l];
     }
 }

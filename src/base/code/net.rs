@@ -92,8 +92,8 @@ crate::base::code::codes! {
     }
     5109 SELF_TEST_FAILED Fault {
         what: "An algorithm failed its self-test.", "密码算法自检未通过。";
-        why: "Memory, processor or program is broken: what it would encrypt or sign could be wrong, \
-              so nothing is served.",
+        why: "Memory, processor or program is broken: what it encrypts or signs could be wrong, so \
+              nothing is served.",
             "内存、处理器或程序有故障：加密或签名结果可能错误或无效，因此不提供服务。";
         remedy: "Run `posthouse doctor` again, test the memory, and compare the binary with the \
                  release's checksum.",
