@@ -44,6 +44,9 @@ pub const PING_INTERVAL_LEAST_MS: u32 = 10_000;
 pub const IDLE_TENTHS: u64 = 25;
 /// A peer must say Hello within this time, or an idle socket could hold a place for ever.
 pub const HELLO_MS: u64 = 10_000;
+/// Bytes the kernel takes for one socket that it cannot send yet. Its own default is megabytes: a
+/// thousand readers that stand still would hold gigabytes, and be noticed only when those are full.
+pub const KERNEL_UNSENT_BYTES: u32 = 32 * 1024;
 /// A write that makes no progress for this long closes the connection: the reader has stopped.
 pub const STALLED_WRITE_MS: u64 = 10_000;
 /// An HTTP request head, and each pause of a body, must end within this time (slowloris).

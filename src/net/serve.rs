@@ -17,6 +17,7 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -55,6 +56,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let _ = tcp.set_nodelay(true);
+    let _ = SockRef::from(&tcp).set_tcp_notsent_lowat(limits::KERNEL_UNSENT_BYTES);
     let mut drain = house.drain();
     let first = tokio::select! {
         first = timeout(millis(limits::REQUEST_HEAD_MS), sniff(&tcp)) => first,
