@@ -1,4 +1,5 @@
-// The sign-in sheet, with the certificate of the connection when it names an agent. A lockout shows how long it lasts and keeps the button off until then.
+// The sign-in sheet, with the certificate of the connection when it names an agent. A lockout shows
+// how long it lasts and keeps the button off until then.
 import { useEffect, useState } from 'preact/hooks';
 import { site } from './state/desk.ts';
 import { t } from './state/language.ts';

@@ -1,6 +1,6 @@
 // An agent's picture: shown, chosen, taken away. It is cut to a small square here, which also leaves
 // out what a camera wrote into the file; what the browser cannot read is sent for the server to judge.
-import { useRef } from 'preact/hooks';
+import { useId, useRef } from 'preact/hooks';
 import type { AgentRow } from '../../shared/gen/posthouse.ts';
 import { api } from '../state/api.ts';
 import { me } from '../state/desk.ts';
@@ -19,6 +19,7 @@ interface Props {
 }
 
 export function PictureField({ agent, changed }: Props) {
+  const id = useId();
   const picker = useRef<HTMLInputElement>(null);
   const sending = useSending();
   const path = `/v1/agents/${agent.id}/picture`;
@@ -30,11 +31,11 @@ export function PictureField({ agent, changed }: Props) {
   };
   return (
     <div class="field">
-      <span class="label" id="picture">
+      <span class="label" id={id}>
         {t('picture')}
       </span>
       {sending.problem && <ProblemNotice problem={sending.problem} />}
-      <div class="picture-field" role="group" aria-labelledby="picture">
+      <div class="picture-field" role="group" aria-labelledby={id}>
         <AgentFace agent={agent} own={agent.id === me.value?.id} size="large" />
         <button
           type="button"
