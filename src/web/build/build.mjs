@@ -20,7 +20,7 @@ const common = (outDir) => ({
   configFile: false,
   root: web,
   logLevel: 'warn',
-  define: { __VERSION__: JSON.stringify(version) },
+  define: { __VERSION__: JSON.stringify(version), __AGENT__: 'true' },
   // Browsers of 2024: nothing of the styles is written twice for older ones.
   build: {
     outDir,
@@ -40,7 +40,7 @@ const visitorTables = {
 
 async function script(entry, format, outDir, name, define = {}) {
   const config = common(outDir);
-  Object.assign(config.define, define);
+  Object.assign(config.define, { __AGENT__: 'false' }, define);
   config.plugins = [visitorTables];
   // As a library: dynamic imports stay as they are written.
   if (format === 'iife')

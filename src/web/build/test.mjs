@@ -23,7 +23,7 @@ await build({
   configFile: false,
   root: web,
   logLevel: 'warn',
-  define: { __VERSION__: '"0.0.0"', __EXTRA__: '"extra.js"' },
+  define: { __VERSION__: '"0.0.0"', __EXTRA__: '"extra.js"', __AGENT__: 'true' },
   ssr: { noExternal: true },
   build: {
     ssr: true,

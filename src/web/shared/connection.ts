@@ -78,13 +78,12 @@ export class Connection {
     await this.frames('/v1/frames', { method: 'POST', headers, body });
   }
 
-  /** Hands each frame of the answer to the session. */
-  async frames(path: string, init?: RequestInit): Promise<ServerFrame[]> {
+  /** Hands each frame of the answer to the session, unless it came too late to be `wanted`. */
+  async frames(path: string, init?: RequestInit, wanted = () => true): Promise<void> {
     const answer = await this.request(path, init);
     if (!answer.ok) throw new Error(`${answer.status}`);
     const { server } = decode(FrameList, new Uint8Array(await answer.arrayBuffer()));
-    server.forEach(this.#hooks.frame);
-    return server;
+    if (wanted()) server.forEach(this.#hooks.frame);
   }
 
   async request(path: string, init?: RequestInit): Promise<Response> {

@@ -34,6 +34,8 @@ export class FeedState implements Place {
 
   /** A snapshot replaces everything, whatever the epoch was. */
   replace(snapshot: Snapshot): void {
+    // What is held of another epoch has indices that mean something else now.
+    if (this.epoch && this.epoch !== snapshot.epoch) this.held.clear();
     this.epoch = snapshot.epoch;
     this.index = snapshot.index;
     this.marks = snapshot.marks;
@@ -42,6 +44,16 @@ export class FeedState implements Place {
     this.#anew();
     for (const delivery of snapshot.entries) this.#take(delivery);
     for (const index of this.held.keys()) if (index <= this.index) this.held.delete(index);
+  }
+
+  /** Takes in earlier rows; what is gone by now stays gone. */
+  earlier(rows: Row[]): Row[] {
+    return rows.map((row) => {
+      const known = this.rows.get(row.index);
+      if (known?.entry.tombstone) return known;
+      this.rows.set(row.index, row);
+      return row;
+    });
   }
 
   /** Takes over what IndexedDB or another tab knows. */

@@ -23,6 +23,9 @@ const LONG_POLL_MS = 25_000;
 /** Pause between rounds of HTTP when several feeds are followed. */
 const ROUND_MS = 2_000;
 
+/** False where visitors' code is built: what only agents do is left out there. */
+declare const __AGENT__: boolean;
+
 /** Opens nothing yet; `start` does. */
 export function openSession(options: SessionOptions): PosthouseSession {
   return new Session(options);
@@ -48,6 +51,8 @@ class Session implements PosthouseSession {
   #asked = new Set<FeedName>();
   #saving: Promise<void> | undefined;
   #welcome: proto.Welcome | undefined;
+  /** Server time minus browser time at the welcome. */
+  #skewMs = 0;
   #typed: Part<proto.ClientFrame> | undefined;
 
   constructor(options: SessionOptions) {
@@ -118,7 +123,7 @@ class Session implements PosthouseSession {
   }
 
   unfollow(feed: FeedName): void {
-    if (!this.#mine.delete(feed)) return;
+    if (!__AGENT__ || !this.#mine.delete(feed)) return;
     if (!this.#tabs.leads) this.#feeds.delete(feed);
     this.#tell({ t: 'unfollow', tab: this.#id, feed });
   }
@@ -170,18 +175,19 @@ class Session implements PosthouseSession {
   }
 
   setStatus(status: proto.Status): void {
-    this.#tell({ t: 'send', frame: { status: { status } } });
+    if (__AGENT__) this.#tell({ t: 'send', frame: { status: { status } } });
   }
 
   async before(feed: FeedName, index: number): Promise<Row[]> {
+    const epoch = this.#feeds.get(feed)?.epoch;
     const answer = await this.request(`${this.#path(feed)}&before=${index}`);
     if (!answer.ok) throw new Error(`${answer.status}`);
     const { server } = decode(proto.FrameList, new Uint8Array(await answer.arrayBuffer()));
     const rows = server.flatMap(({ delivery }) =>
       delivery ? [toRow(delivery, delivery.entry)] : [],
     );
-    for (const row of rows) this.#feeds.get(feed)?.rows.set(row.index, row);
-    return rows;
+    const state = this.#feeds.get(feed);
+    return (state?.epoch === epoch && state?.earlier(rows)) || [];
   }
 
   request(path: string, init?: RequestInit): Promise<Response> {
@@ -241,9 +247,7 @@ class Session implements PosthouseSession {
   /** An event of the leader: remembered, then told here. */
   #repeat = (event: SessionEvent): void => {
     const state = 'feed' in event ? this.#feeds.get(event.feed) : undefined;
-    if (event.type === 'link') this.link = event.link;
-    else if (event.type === 'welcome') this.#welcome = event.welcome;
-    else if (event.type === 'outbox') return this.#outbox.merge(event.pending as OutboxItem[]);
+    if (event.type === 'outbox') return this.#outbox.merge(event.pending as OutboxItem[]);
     else if (event.type === 'ack') this.#settle(event.conversation, event.key, event.index);
     else if (event.type === 'mark') this.#markOf(event.mark);
     else if (event.type === 'snapshot') {
@@ -261,12 +265,16 @@ class Session implements PosthouseSession {
   };
 
   #local(event: SessionEvent): void {
+    if (event.type === 'link') this.link = event.link;
+    if (event.type === 'welcome') {
+      const { serverMs } = (this.#welcome = event.welcome);
+      this.#skewMs = serverMs - Date.now();
+    }
     if ('feed' in event && !this.#mine.has(event.feed)) return;
     for (const listener of this.#listeners) listener(event);
   }
 
   #emit(event: SessionEvent): void {
-    if (event.type === 'link') this.link = event.link;
     if (this.#tabs.leads) this.#tabs.post({ t: 'event', event });
     this.#local(event);
   }
@@ -278,7 +286,11 @@ class Session implements PosthouseSession {
       { type: 'link', link: this.link },
       { type: 'outbox', pending: this.#outbox.items },
     ];
-    return this.#welcome ? [...events, { type: 'welcome', welcome: this.#welcome }] : events;
+    if (this.#welcome) {
+      const welcome = { ...this.#welcome, serverMs: Date.now() + this.#skewMs };
+      events.push({ type: 'welcome', welcome });
+    }
+    return events;
   }
 
   #feedState(feed: FeedName): SessionEvent[] {
@@ -362,7 +374,7 @@ class Session implements PosthouseSession {
 
   #frame(frame: proto.ServerFrame): void {
     const { welcome, delivery, snapshot, caughtUp, ack, refused, mark, typing, presence } = frame;
-    if (welcome) this.#emit({ type: 'welcome', welcome: (this.#welcome = welcome) });
+    if (welcome) this.#emit({ type: 'welcome', welcome });
     if (delivery) this.#delivered(delivery);
     if (snapshot?.feed) {
       this.#feeds.get(feedName(snapshot.feed))?.replace(snapshot);
@@ -410,7 +422,7 @@ class Session implements PosthouseSession {
 
   /** What somebody looks at must not vanish between its ack and its row. */
   #settle(conversation: string, key: string, index: number): void {
-    const shown = [publicFeed(conversation), fullFeed(conversation)].some((f) => this.#feeds.has(f));
+    const shown = feedsOf(conversation).some((feed) => this.#feeds.has(feed));
     const item = this.#outbox.items.find((known) => known.key === key);
     const { message, note, recall } = item?.command ?? {};
     if (!shown || !(message || note || recall)) return void this.#outbox.remove(key);
@@ -426,7 +438,7 @@ class Session implements PosthouseSession {
     if (refused.key) return this.#outbox.refused(refused);
     const { conversation, code, sentence } = refused;
     if (!conversation) return;
-    for (const feed of [publicFeed(conversation), fullFeed(conversation)]) {
+    for (const feed of feedsOf(conversation)) {
       const state = this.#feeds.get(feed);
       if (!state) continue;
       state.forget();
@@ -439,7 +451,7 @@ class Session implements PosthouseSession {
 
   #markOf(mark: proto.Mark): boolean {
     let further = false;
-    for (const feed of [publicFeed(mark.conversation), fullFeed(mark.conversation)]) {
+    for (const feed of feedsOf(mark.conversation)) {
       if (this.#feeds.get(feed)?.mark(mark)) further = true;
     }
     if (further && this.#tabs.leads) void this.#save();
@@ -488,22 +500,30 @@ class Session implements PosthouseSession {
     return `/v1/feed?kind=${kind}&id=${id}&number=${number}`;
   }
 
+  #place(feed: FeedName): string {
+    const { epoch = '', index = 0 } = this.#feeds.get(feed) ?? {};
+    return `&epoch=${epoch}&after=${index}`;
+  }
+
   /** Reads what lies after our place over HTTP; `anew` = asks for a snapshot. */
   async #pull(feed: FeedName, waitMs = 0, anew = false): Promise<void> {
-    const { epoch = '', index = 0 } = (!anew && this.#feeds.get(feed)) || {};
-    const place = `&epoch=${epoch}&after=${index}&wait_ms=${waitMs}`;
-    const answer = this.#connection.frames(this.#path(feed) + place);
+    const place = this.#place(feed);
+    const asked = `${anew ? '&epoch=&after=0' : place}&wait_ms=${waitMs}`;
+    // A socket may have been faster, with more or with another epoch.
+    const wanted = () => place === this.#place(feed);
+    const answer = this.#connection.frames(this.#path(feed) + asked, {}, wanted);
     await (waitMs ? answer : answer.catch(() => {}));
   }
 
   async #poll(wait: boolean): Promise<void> {
     const feeds = [...this.#feeds.keys()].filter((feed) => !this.#feeds.get(feed)!.absent);
-    const [only] = feeds;
-    if (feeds.length === 1 && wait) return this.#pull(only!, LONG_POLL_MS);
-    if (!wait) await this.#connection.post([]);
-    else await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
-    await Promise.all(feeds.map((feed) => this.#pull(feed)));
-    if (!feeds.length && wait) await this.#connection.post([]);
+    const [first, ...others] = feeds;
+    if (!first && wait) await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
+    if (!first || !wait) await this.#connection.post([]);
+    // The server counts the time: a browser slows the timers of a page that is out of sight.
+    const most = __AGENT__ && others.length ? ROUND_MS : LONG_POLL_MS;
+    if (first) await this.#pull(first, wait ? most : 0);
+    if (__AGENT__) await Promise.all(others.map((feed) => this.#pull(feed)));
   }
 
   async #queue(item: OutboxItem): Promise<void> {
@@ -525,4 +545,10 @@ class Session implements PosthouseSession {
     clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
   }
+}
+
+/** The feeds in which a conversation may be followed. */
+function feedsOf(conversation: string): FeedName[] {
+  const open = publicFeed(conversation);
+  return __AGENT__ ? [open, fullFeed(conversation)] : [open];
 }

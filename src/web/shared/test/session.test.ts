@@ -208,6 +208,59 @@ test('a hole is held and pulled, what comes twice is dropped', async () => {
   seen.session.stop();
 });
 
+test('an answer that comes after another epoch is dropped', async () => {
+  const { server, conversation, scope } = scene();
+  server.conversation = conversation;
+  server.append(say('1'));
+  const seen = open(scope);
+  const feed = publicFeed(conversation);
+  const late: (() => void)[] = [];
+  globalThis.fetch = (async () => {
+    // Written before the change of epoch.
+    const frames = [2, 3].map((index) => server.delivery(index));
+    await new Promise<void>((resolve) => late.push(resolve));
+    return new Response(encode(FrameList, { server: frames }) as BodyInit);
+  }) as never;
+  await seen.session.follow(feed);
+  await seen.session.start();
+  await until(() => seen.texts().length === 1);
+  for (const socket of server.sockets) socket.follows = false;
+  server.append(say('old 2'));
+  for (const socket of server.sockets) socket.follows = true;
+  server.append(say('old 3'));
+  await until(() => late.length === 1);
+  const page = seen.session.before(feed, 4);
+  await until(() => late.length === 2);
+  server.epoch = 'e1'.repeat(16);
+  server.entries.length = 1;
+  server.cut();
+  const told = () =>
+    seen.events.some((e) => e.type === 'snapshot' && e.snapshot.epoch === server.epoch);
+  await until(told);
+  late.forEach((answer) => answer());
+  assert.deepEqual(await page, []);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(seen.texts(), ['1']);
+  server.append(say('new 2'));
+  await until(() => seen.texts().length === 2);
+  assert.deepEqual(seen.texts(), ['1', 'new 2']);
+  seen.session.stop();
+});
+
+test('who listens later is told the time of the server as it is by then', async () => {
+  const { scope } = scene();
+  const { session, events } = open(scope);
+  await session.start();
+  await until(() => events.some((event) => event.type === 'welcome'));
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  const times = [events, [] as SessionEvent[]].map((list, at) => {
+    if (at) session.listen((event) => list.push(event))();
+    return list.flatMap((e) => (e.type === 'welcome' ? [e.welcome.serverMs] : []))[0]!;
+  });
+  assert.ok(times[1]! - times[0]! >= 50, `${times}`);
+  session.stop();
+});
+
 test('a recalled message is a tombstone here and in the store', async () => {
   const { server, conversation, scope } = scene();
   server.conversation = conversation;
