@@ -344,6 +344,27 @@ test('sockets that never open give way to HTTP', async () => {
   session.stop();
 });
 
+test('with several feeds over HTTP the server counts the pause, and one of them waits', async () => {
+  const { server, scope } = scene();
+  server.down = true;
+  const waits = new Map<string, Set<string>>();
+  globalThis.fetch = (async (url: string) => {
+    const { pathname, searchParams } = new URL(url);
+    const [id, wait] = [searchParams.get('id')!, searchParams.get('wait_ms')!];
+    if (pathname === '/v1/feed') waits.set(id, (waits.get(id) ?? new Set()).add(wait));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return new Response(encode(FrameList, {}) as BodyInit);
+  }) as never;
+  const { session } = open(scope);
+  const [first, second] = [randomId(), randomId()];
+  await session.follow(publicFeed(first));
+  await session.follow(publicFeed(second));
+  await session.start();
+  await until(() => !!waits.get(first)?.has('2000') && waits.has(second), 8_000);
+  assert.deepEqual([...waits.get(second)!], ['0']);
+  session.stop();
+});
+
 test('a server that was only away is asked for a socket again at once', async () => {
   const { server, conversation, scope } = scene();
   server.down = true;
