@@ -344,7 +344,7 @@ test('sockets that never open give way to HTTP', async () => {
   session.stop();
 });
 
-test('with several feeds over HTTP the server counts the pause, and one of them waits', async () => {
+test('with several feeds over HTTP one of them waits on the server', async () => {
   const { server, scope } = scene();
   server.down = true;
   const waits = new Map<string, Set<string>>();
