@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use posthouse_crypto::{password, sm3, token};
 use smallvec::{SmallVec, smallvec};
+use tokio::sync::oneshot;
 
 use super::desk::Desk;
+use super::sweep::end;
+use super::task::spawn;
 use crate::base::code;
-use crate::base::limits::{PASSWORD_LEAST, PASSWORD_MOST, SIGN_IN_MS};
+use crate::base::limits::{PASSWORD_LEAST, PASSWORD_MOST, SIGN_IN_MS, SIGN_INS_AT_ONCE};
 use crate::base::{AgentId, MessageKey, Private, Wall};
 use crate::desk::{Actor, Body, Draft, Entry, NewAgent, Refusal, Role, SiteCommand, Who};
 use crate::store::{Fact, Item, NewEntry, Reader, Secret, SignIn};
@@ -18,6 +21,13 @@ use crate::wire;
 pub struct SignedIn {
     pub token: [u8; 32],
     pub expires: Wall,
+}
+
+/// A password that was proven: whose it is, and how it was kept then.
+#[derive(Clone, Debug)]
+pub struct Proven {
+    pub agent: AgentId,
+    kept: Private,
 }
 
 /// What the owner of a new box chooses.
@@ -54,7 +64,26 @@ impl Desk {
         &self,
         login: &str,
         password: &Private,
-    ) -> Result<Option<AgentId>, Refusal> {
+    ) -> Result<Option<Proven>, Refusal> {
+        loop {
+            let Some(proven) = self.prove(login, password).await? else { return Ok(None) };
+            if !password::stale(self.scheme(), &proven.kept) {
+                return Ok(Some(proven));
+            }
+            match self.keep_anew(&proven, password).await {
+                Ok(anew) => return Ok(Some(anew)),
+                // Another password, or the same one kept anew by another sign-in.
+                Err(refusal) if refusal.code == code::BAD_PASSWORD => {}
+                // Who knows the password may come in, whether or not it can be kept anew now.
+                Err(refusal) => {
+                    tracing::debug!(?refusal, "a password stays as it was kept");
+                    return Ok(Some(proven));
+                }
+            }
+        }
+    }
+
+    async fn prove(&self, login: &str, password: &Private) -> Result<Option<Proven>, Refusal> {
         let agent = self.site().agent_by_login(login).map(|row| row.id);
         let kept = match agent {
             Some(agent) => self.0.reads.run(move |reader| reader.secret(agent)).await?,
@@ -64,30 +93,71 @@ impl Desk {
         let known = kept.clone();
         let check = move || Ok(password::verify(scheme, known.as_deref(), &given));
         let good = self.hashing(check).await?;
-        let Some(agent) = agent.filter(|_| good) else { return Ok(None) };
-        if let Some(kept) = kept.filter(|kept| password::stale(scheme, kept)) {
-            // Who knows the password may come in, whether or not it can be kept anew now.
-            if let Err(refusal) = self.keep_anew(agent, password, kept).await {
-                tracing::debug!(?refusal, "a password stays as it was kept");
-            }
-        }
-        Ok(Some(agent))
+        let proven = agent.zip(kept).filter(|_| good);
+        Ok(proven.map(|(agent, kept)| Proven { agent, kept }))
     }
 
     /// Keeps a password that was just proven in today's way; sign-ins stay.
-    async fn keep_anew(
+    ///
+    /// # Errors
+    /// `BAD_PASSWORD` when another one is kept meanwhile, or the store's refusal.
+    async fn keep_anew(&self, proven: &Proven, password: &Private) -> Result<Proven, Refusal> {
+        let secret = self.secret(proven.agent, password).await?;
+        self.keep(secret, Some(proven.clone()), false).await
+    }
+
+    /// Keeps a hash instead of the one that was proven, or of whichever there is, and may end the
+    /// agent's sign-ins. A task of its own: a caller that goes away must not give the turn back
+    /// before the append is decided.
+    async fn keep(
         &self,
-        agent: AgentId,
-        password: &Private,
-        was: Private,
-    ) -> Result<(), Refusal> {
-        let secret = self.secret(agent, password).await?;
-        let kept = self.0.reads.run(move |reader| reader.secret(agent)).await?;
-        if kept != Some(was) {
-            // Somebody set another one meanwhile.
-            return Ok(());
+        secret: Secret,
+        proven: Option<Proven>,
+        ending: bool,
+    ) -> Result<Proven, Refusal> {
+        let (desk, (answer, answered)) = (self.clone(), oneshot::channel());
+        spawn(async move {
+            // A caller that went away needs no answer.
+            let _ = answer.send(desk.keep_in_turn(secret, proven, ending).await);
+        });
+        answered.await.unwrap_or(Err(Refusal::new(code::GOING_AWAY)))
+    }
+
+    async fn keep_in_turn(
+        &self,
+        secret: Secret,
+        proven: Option<Proven>,
+        ending: bool,
+    ) -> Result<Proven, Refusal> {
+        let Ok(_turn) = self.0.settings.acquire().await else {
+            return Err(Refusal::new(code::GOING_AWAY));
+        };
+        let agent = secret.agent;
+        if let Some(proven) = proven {
+            self.still(&proven).await?;
         }
-        self.append(smallvec![Item::Fact(Fact::Secret(secret))]).await
+        let anew = Proven { agent, kept: secret.password.clone() };
+        let mut items: SmallVec<[Item; 2]> = smallvec![Item::Fact(Fact::Secret(secret))];
+        if !ending {
+            return self.append(items).await.map(|()| anew);
+        }
+        // Both in one record: no crash leaves the new password and the sign-ins of the old one.
+        let sign_ins = self.0.reads.run(move |reader| reader.sign_ins_of(agent)).await?;
+        items.extend(sign_ins.iter().take(SIGN_INS_AT_ONCE).map(end));
+        self.append(items).await?;
+        // What did not fit, and what was opened until now; later ones see that the old password
+        // is not kept any more.
+        let left = self.0.reads.run(move |reader| reader.sign_ins_of(agent)).await?;
+        self.end_sign_ins(left).await?;
+        Ok(anew)
+    }
+
+    /// Whether what was proven is what is kept.
+    async fn still(&self, proven: &Proven) -> Result<(), Refusal> {
+        let agent = proven.agent;
+        let kept = self.0.reads.run(move |reader| reader.secret(agent)).await?;
+        let same = kept.as_ref() == Some(&proven.kept);
+        if same { Ok(()) } else { Err(Refusal::new(code::BAD_PASSWORD)) }
     }
 
     /// How passwords are kept.
@@ -109,6 +179,20 @@ impl Desk {
             None => reader.sign_in(&other),
         };
         self.0.reads.run(look).await
+    }
+
+    /// Opens a sign-in for who proved a password. It does not outlive that password: either the
+    /// change of it sees this sign-in and ends it, or this sees the change.
+    ///
+    /// # Errors
+    /// `BAD_PASSWORD` when the password was changed meanwhile, or the store's refusal.
+    pub async fn sign_in_proven(&self, proven: &Proven) -> Result<SignedIn, Refusal> {
+        let signed_in = self.open_sign_in(proven.agent).await?;
+        if let Err(refusal) = self.still(proven).await {
+            self.end_sign_in(&signed_in.token).await?;
+            return Err(refusal);
+        }
+        Ok(signed_in)
     }
 
     /// Opens a sign-in that is durable when this returns.
@@ -151,21 +235,22 @@ impl Desk {
         let Some(row) = self.sign_in_of(token).await? else {
             return Ok(());
         };
-        self.append(smallvec![Item::Fact(Fact::SignIn(SignIn { ended: true, ..row }))])
-            .await
-            .map(drop)
+        self.append(smallvec![end(&row)]).await
     }
 
-    /// Sets an agent's password, by the agent or an owner, and ends the agent's sign-ins.
+    /// Sets an agent's password, by the agent or an owner, and ends the agent's sign-ins. Who
+    /// proved the former one sets the next one only while the former is kept.
     ///
     /// # Errors
-    /// `DENIED`, `NO_AGENT`, a password that is too short or long, or the store's refusal.
+    /// `DENIED`, `NO_AGENT`, `BAD_PASSWORD` when it was changed meanwhile, a password that is too
+    /// short or long, or the store's refusal.
     pub async fn set_password(
         &self,
         by: AgentId,
         of: AgentId,
         password: &Private,
-    ) -> Result<(), Refusal> {
+        proven: Option<Proven>,
+    ) -> Result<Proven, Refusal> {
         let site = self.site();
         let owner = site.agent(by).is_some_and(|row| row.role == Role::Owner);
         if by != of && !owner {
@@ -174,7 +259,8 @@ impl Desk {
         if !site.agents.contains_key(&of) {
             return Err(Refusal::new(code::NO_AGENT));
         }
-        self.replace_password(of, password).await
+        let secret = self.secret(of, password).await?;
+        self.keep(secret, proven, true).await
     }
 
     /// The same by the operator of the machine, through the control socket.
@@ -183,10 +269,7 @@ impl Desk {
     /// A password that is too short or long, or the store's refusal.
     pub async fn replace_password(&self, of: AgentId, password: &Private) -> Result<(), Refusal> {
         let secret = self.secret(of, password).await?;
-        self.append(smallvec![Item::Fact(Fact::Secret(secret))]).await?;
-        // After the password is another one, so that the old one cannot open a sign-in that stays.
-        let sign_ins = self.0.reads.run(move |reader| reader.sign_ins_of(of)).await?;
-        self.end_sign_ins(sign_ins).await
+        self.keep(secret, None, true).await.map(drop)
     }
 
     /// Changes agents, teams, inboxes or the site. Returns the number of the row that was made or

@@ -21,7 +21,7 @@ mod task;
 mod ticket;
 mod upkeep;
 
-pub use account::{Claim, Claimed, SignedIn, inbox_key};
+pub use account::{Claim, Claimed, Proven, SignedIn, inbox_key};
 pub use attachment::Upload;
 pub use connection::Credentials;
 pub use desk::{Desk, Standing, Surroundings};

@@ -58,10 +58,13 @@ impl Desk {
     /// Ends these sign-ins, some at a time: a proposal must fit in one frame of the journal.
     pub(super) async fn end_sign_ins(&self, rows: Vec<SignIn>) -> Result<(), Refusal> {
         for some in rows.chunks(SIGN_INS_AT_ONCE) {
-            let end =
-                |row: &SignIn| Item::Fact(Fact::SignIn(SignIn { ended: true, ..row.clone() }));
             self.append(some.iter().map(end).collect()).await?;
         }
         Ok(())
     }
+}
+
+/// The end of a sign-in, for the log.
+pub(super) fn end(row: &SignIn) -> Item {
+    Item::Fact(Fact::SignIn(SignIn { ended: true, ..row.clone() }))
 }

@@ -3,6 +3,8 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
+use posthouse::base::{AgentId, Private, code};
+
 use crate::bench::{Bench, CODE, PASSWORD};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,6 +202,26 @@ async fn sign_ins_whose_time_is_over_are_swept_and_others_stay() {
     bench.close().await;
 }
 
+/// Between the look at a password and the sign-in, an owner or the operator may set another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_proved_the_former_password_neither_signs_in_nor_sets_the_next_one() {
+    let (bench, cookie) = Bench::claimed().await;
+    let desk = bench.desk().clone();
+    let (old, new) = (Private::from(PASSWORD), Private::from("another long enough sentence"));
+    let proven = desk.check_password("wang", &old).await.unwrap().unwrap();
+    assert!(desk.sign_in_proven(&proven).await.is_ok());
+    desk.replace_password(AgentId(1), &new).await.unwrap();
+    assert_eq!(bench.get("/v1/me", &cookie).await.refusal(), "SIGN_IN_FIRST");
+    let late = desk.sign_in_proven(&proven).await.unwrap_err();
+    assert_eq!(late.code, code::BAD_PASSWORD);
+    let back = desk.set_password(AgentId(1), AgentId(1), &old, Some(proven)).await.unwrap_err();
+    assert_eq!(back.code, code::BAD_PASSWORD);
+    assert!(desk.check_password("wang", &old).await.unwrap().is_none());
+    let proven = desk.check_password("wang", &new).await.unwrap().unwrap();
+    assert!(desk.sign_in_proven(&proven).await.is_ok());
+    bench.close().await;
+}
+
 /// A program that signs in every minute must not make its password unchangeable: the ends of so
 /// many sign-ins do not fit in one frame of the journal.
 #[tokio::test(flavor = "multi_thread")]
@@ -210,7 +232,7 @@ async fn a_password_can_be_changed_however_often_its_agent_signed_in() {
     for _ in 0..4_000 {
         let desk = desk.clone();
         signing.spawn(async move {
-            while desk.open_sign_in(posthouse::base::AgentId(1)).await.is_err() {
+            while desk.open_sign_in(AgentId(1)).await.is_err() {
                 tokio::task::yield_now().await;
             }
         });

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use posthouse::base::{ClientCertificate, Family, PeerInfo};
+use posthouse::base::{AgentId, ClientCertificate, Family, PeerInfo, Private};
 use posthouse::http::Settings;
 use serde_json::json;
 
@@ -70,5 +70,31 @@ async fn a_changed_profile_keeps_sign_ins_and_keeps_passwords_anew_as_they_are_u
     assert_eq!(bench.get("/v1/me", &new).await.status, StatusCode::OK);
     assert_eq!(bench.post("/v1/sign-in", "", &right).await.status, StatusCode::OK);
     assert_eq!(bench.post("/v1/sign-in", "", &wrong).await.refusal(), "BAD_PASSWORD");
+    bench.close().await;
+}
+
+/// Keeping a password anew takes as long as a hash, and in that time it may be reset.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_kept_anew_does_not_come_back_over_a_reset() {
+    let (mut bench, _) = Bench::claimed().await;
+    let passwords = [PASSWORD, "another long enough sentence"].map(Private::from);
+    for round in 0..6 {
+        bench = bench.restarted(round % 2 == 0).await;
+        let (old, new) = (&passwords[round % 2], &passwords[(round + 1) % 2]);
+        let desk = bench.desk().clone();
+        let later = std::time::Duration::from_millis(40 * round as u64);
+        let reset = async {
+            tokio::time::sleep(later).await;
+            while desk.replace_password(AgentId(1), new).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let (checked, ()) = tokio::join!(desk.check_password("wang", old), reset);
+        if let Ok(Some(proven)) = checked {
+            assert!(desk.sign_in_proven(&proven).await.is_err(), "round {round}");
+        }
+        assert!(desk.check_password("wang", old).await.unwrap().is_none(), "round {round}");
+        assert!(desk.check_password("wang", new).await.unwrap().is_some(), "round {round}");
+    }
     bench.close().await;
 }

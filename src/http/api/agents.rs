@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::{acceptable, acting, sign_in};
+use crate::actors::Proven;
 use crate::base::{AgentId, Private, TeamId, code};
 use crate::desk::{AgentChange, NewAgent, SiteCommand};
 use crate::http::answer::{Answer, Refused, json};
@@ -54,7 +55,7 @@ pub async fn add(State(app): State<App>, request: Request) -> Answer {
         teams: new.teams.into_iter().map(TeamId).collect(),
     });
     let id = AgentId(app.desk().administer(by, command).await?);
-    app.desk().set_password(by, id, &password).await?;
+    app.desk().set_password(by, id, &password, None).await?;
     show(&app, id)
 }
 
@@ -79,12 +80,13 @@ pub async fn change(State(app): State<App>, Path(id): Path<String>, request: Req
     let current = change.current_password.take().map(Private);
     let site = app.desk().site();
     let row = site.agents.get(&id).ok_or(Refused::new(code::NO_ROW))?;
+    let mut proven = None;
     if let Some(password) = &password {
         acceptable(password, &row.login)?;
         if id == by {
             let current =
                 current.ok_or_else(|| Refused::field(code::MISSING_FIELD, "current_password"))?;
-            sign_in::guess(&app, &caller, &row.login, current).await?;
+            proven = Some(sign_in::guess(&app, &caller, &row.login, current).await?);
         }
     }
     let wanted = AgentChange {
@@ -99,17 +101,23 @@ pub async fn change(State(app): State<App>, Path(id): Path<String>, request: Req
         app.desk().administer(by, SiteCommand::ChangeAgent(id, wanted)).await?;
     }
     match password {
-        Some(password) => renew(&app, &caller, by, id, &password).await,
+        Some(password) => renew(&app, &caller, (by, id), &password, proven).await,
         None => show(&app, id),
     }
 }
 
 /// A new password ends every sign-in of the agent; who changed their own stays signed in here.
-async fn renew(app: &App, caller: &Caller, by: AgentId, of: AgentId, password: &Private) -> Answer {
-    app.desk().set_password(by, of, password).await?;
+async fn renew(
+    app: &App,
+    caller: &Caller,
+    (by, of): (AgentId, AgentId),
+    password: &Private,
+    proven: Option<Proven>,
+) -> Answer {
+    let proven = app.desk().set_password(by, of, password, proven).await?;
     let mut response: Response = show(app, of)?;
     if by == of {
-        let signed_in = app.desk().open_sign_in(of).await?;
+        let signed_in = app.desk().sign_in_proven(&proven).await?;
         let cookie = identity::set_cookie(caller, &signed_in);
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

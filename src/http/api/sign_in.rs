@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 
 use super::me;
+use crate::actors::Proven;
 use crate::base::{AgentId, ClientCertificate, Private, code};
 use crate::http::answer::{Answer, Refused, done, json};
 use crate::http::caller::Caller;
@@ -27,9 +28,9 @@ pub async fn enter(State(app): State<App>, request: Request) -> Answer {
     if !app.desk().claimed() {
         return Err(code::NOT_CLAIMED.into());
     }
-    let agent = guess(&app, &caller, &login, password.into()).await?;
-    let signed_in = app.desk().open_sign_in(agent).await?;
-    let mut response = me::describe(&app, agent)?;
+    let proven = guess(&app, &caller, &login, password.into()).await?;
+    let signed_in = app.desk().sign_in_proven(&proven).await?;
+    let mut response = me::describe(&app, proven.agent)?;
     let cookie = identity::set_cookie(&caller, &signed_in);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
@@ -82,16 +83,16 @@ pub async fn guess(
     caller: &Caller,
     login: &str,
     password: Private,
-) -> Result<AgentId, Refused> {
+) -> Result<Proven, Refused> {
     let against = [Against::login(login), Against::address(caller.address)];
     let wait_ms = app.attempt(&against);
     if wait_ms > 0 {
         return Err(Refused::later(code::LOCKED_OUT, wait_ms));
     }
     match app.desk().check_password(login, &password).await {
-        Ok(Some(agent)) => {
+        Ok(Some(proven)) => {
             app.with_lockout(|lockout, now| lockout.succeeded(now, &against));
-            Ok(agent)
+            Ok(proven)
         }
         Ok(None) => {
             app.counters().bad_passwords.one();
