@@ -14,6 +14,7 @@ mod reading;
 mod reads;
 pub mod shard;
 mod shards;
+#[cfg(feature = "test-peer")]
 mod site_feed;
 mod start;
 mod sweep;
@@ -27,5 +28,6 @@ pub use connection::Credentials;
 pub use desk::{Desk, Standing, Surroundings};
 pub use front::Staff;
 pub use reading::{Page, View};
+#[cfg(feature = "test-peer")]
 pub use site_feed::{EntryKey, SiteFeed};
 pub use start::{Running, Setting, start};

@@ -1,5 +1,6 @@
 //! A reader of the site feed beside the running desk (delivery contract R12): what webhooks, mail
 //! and robots are made of. At least once: what took effect and was not confirmed comes again.
+//! Nothing of the product reads this way yet, only the test reader: built with `test-peer` alone.
 
 use super::desk::Desk;
 use super::reading::Follower;
