@@ -56,12 +56,29 @@ pub(super) struct Front {
     rows: BTreeMap<ConversationId, Position>,
 }
 
+/// The consoles of one agent. The news of a full mailbox may overtake each other: below zero, one
+/// was heard to leave before it was heard to come.
 #[derive(Debug, Default)]
 struct Consoles {
-    open: u32,
+    open: i64,
     chosen: Status,
     /// When the last one closed: a reload comes back within seconds.
     closed: Option<Tick>,
+}
+
+impl Consoles {
+    fn count(&mut self, more: i64, now: Tick) {
+        self.open += more;
+        self.closed = (self.open <= 0).then_some(now);
+    }
+
+    fn forget_closed(&mut self, now: Tick) {
+        self.closed = self.closed.filter(|at| now.since(*at) < AGENT_GONE_MS);
+    }
+
+    fn present(&self) -> bool {
+        self.open > 0 || self.closed.is_some()
+    }
 }
 
 impl Front {
@@ -134,18 +151,11 @@ impl Front {
                 self.consoles.entry(agent).or_default().chosen = status;
             }
             FrontInput::Seen(agent) => {
-                let consoles = self.consoles.entry(agent).or_default();
-                consoles.closed = (consoles.open == 0).then_some(now);
+                self.consoles.entry(agent).or_default().count(0, now);
             }
             FrontInput::Console { agent, connected } => {
-                let consoles = self.consoles.entry(agent).or_default();
-                if connected {
-                    consoles.open += 1;
-                    consoles.closed = None;
-                } else {
-                    consoles.open = consoles.open.saturating_sub(1);
-                    consoles.closed = (consoles.open == 0).then_some(now);
-                }
+                let more = if connected { 1 } else { -1 };
+                self.consoles.entry(agent).or_default().count(more, now);
             }
         }
     }
@@ -249,15 +259,12 @@ impl Front {
     /// Tells the consoles whose status changed, and remembers who is there.
     fn publish_staff(&mut self, now: Tick) {
         for consoles in self.consoles.values_mut() {
-            if consoles.closed.is_some_and(|at| now.since(at) >= AGENT_GONE_MS) {
-                consoles.closed = None;
-            }
+            consoles.forget_closed(now);
         }
         let site = self.desk.site();
         let mut statuses = BTreeMap::new();
         for (agent, consoles) in &self.consoles {
-            let present = consoles.open > 0 || consoles.closed.is_some();
-            let working = present && site.agent(*agent).is_some();
+            let working = consoles.present() && site.agent(*agent).is_some();
             let status = if working { consoles.chosen } else { Status::Offline };
             self.routing.presence(*agent, status == Status::Online, working);
             statuses.insert(*agent, status);
@@ -327,5 +334,27 @@ impl Staff {
             status: *status,
         };
         self.statuses.iter().map(presence).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_console_that_is_heard_to_leave_before_it_came_leaves_nobody_present() {
+        let mut consoles = Consoles::default();
+        for more in [-1, 1] {
+            consoles.count(more, Tick(0));
+        }
+        assert!(consoles.present(), "as after every console that leaves: it may be a reload");
+        consoles.forget_closed(Tick(AGENT_GONE_MS));
+        assert!(!consoles.present());
+
+        for more in [1, -1, 1] {
+            consoles.count(more, Tick(0));
+        }
+        consoles.forget_closed(Tick(AGENT_GONE_MS));
+        assert!(consoles.present(), "one of two consoles is open");
     }
 }
