@@ -88,7 +88,7 @@ pub struct Tls {
     pub sm_hint: Option<SmHint>,
     /// Whether clients are asked for a certificate of the site's authorities, with which agents
     /// may sign in: `off`, `optional` or `required`.
-    #[schemars(extend("x-zh" = "是否要求客户端出示站点 CA 签发的证书（坐席可凭此登录）：off、optional 或 \
+    #[schemars(extend("x-zh" = "是否要求客户端出示站点 CA 签发的证书（客服可凭此登录）：off、optional 或 \
         required。"))]
     pub client_certificates: ClientCertificates,
 }
