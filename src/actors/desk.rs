@@ -6,12 +6,13 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::front::{FrontInput, Staff};
 use super::ledger::Ledger;
+use super::picture::Paces;
 use super::reads::Reads;
 use super::shard::{Job, Reading};
 use super::shards::{Reply, ShardInput};
@@ -46,6 +47,8 @@ pub(super) struct Inner {
     pub staff: watch::Receiver<Arc<Staff>>,
     /// One change of the site's settings at a time.
     pub settings: Semaphore,
+    /// How many new pictures each agent had lately.
+    pub pictures: Mutex<Paces>,
     /// Password checks at a time: each holds 19 MiB for its memory-hard hash.
     pub passwords: Arc<Semaphore>,
     pub claim_code: Option<Private>,

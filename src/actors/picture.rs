@@ -1,7 +1,9 @@
 //! Agents' pictures: files of the site's own. A picture is named by its bytes, stored once, and
 //! kept as long as the site, because entries of the log name it.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use bytes::Bytes;
 use posthouse_crypto::token;
@@ -10,16 +12,38 @@ use smallvec::smallvec;
 use super::account::random;
 use super::attachment::blocking;
 use super::desk::Desk;
-use crate::base::limits::PICTURES_BYTES;
-use crate::base::{AgentId, BlobId, MessageKey, code};
+use crate::base::limits::{PICTURES_A_DAY, PICTURES_BYTES};
+use crate::base::{AgentId, BlobId, MessageKey, Tick, code};
 use crate::desk::{AgentChange, Attachment, PictureChange, Refusal, SiteCommand};
 use crate::store::{BlobRow, Fact, Item};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// When each agent got new pictures within a day. Not kept over a restart, which no agent can
+/// bring about.
+#[derive(Debug, Default)]
+pub(super) struct Paces(BTreeMap<AgentId, VecDeque<Tick>>);
+
+impl Paces {
+    /// Counts one more, or says how many milliseconds there are until the next one may come.
+    fn take(&mut self, agent: AgentId, now: Tick) -> Result<(), u32> {
+        let times = self.0.entry(agent).or_default();
+        while times.front().is_some_and(|first| now.since(*first) >= DAY_MS) {
+            times.pop_front();
+        }
+        if let Some(first) = times.front().filter(|_| times.len() >= PICTURES_A_DAY) {
+            return Err(u32::try_from(DAY_MS - now.since(*first)).unwrap_or(u32::MAX));
+        }
+        times.push_back(now);
+        Ok(())
+    }
+}
 
 impl Desk {
     /// Stores a picture and shows it as the agent's; `picture` says what was found in its bytes.
     ///
     /// # Errors
-    /// `DENIED`, `NO_AGENT`, `PICTURES_FULL`, or the disk or the journal takes nothing.
+    /// `DENIED`, `NO_AGENT`, `PICTURES_FULL`, `TOO_FAST`, or the disk or the journal takes nothing.
     pub async fn set_picture(
         &self,
         by: AgentId,
@@ -31,7 +55,7 @@ impl Desk {
         // Who may take a picture away may give one; asked before anything is written.
         let remove = with_picture(of, PictureChange::Remove);
         self.site().decide(self.clock().wall(), &actor, MessageKey(0), &remove)?;
-        let stored = self.store_picture(picture, bytes).await?;
+        let stored = self.store_picture(of, picture, bytes).await?;
         self.administer(by, with_picture(of, PictureChange::Show(stored))).await.map(drop)
     }
 
@@ -54,9 +78,16 @@ impl Desk {
         Ok((row.attachment, self.0.blobs.path(id)))
     }
 
+    fn pace_picture(&self, of: AgentId) -> Result<(), Refusal> {
+        let mut paces = self.0.pictures.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = paces.take(of, self.clock().tick());
+        taken.map_err(|retry_after_ms| Refusal { code: code::TOO_FAST, retry_after_ms })
+    }
+
     /// One at a time, as all changes of the site: the same bytes may come twice.
     async fn store_picture(
         &self,
+        of: AgentId,
         picture: Attachment,
         bytes: Bytes,
     ) -> Result<Attachment, Refusal> {
@@ -75,6 +106,7 @@ impl Desk {
         if used + bytes.len() as u64 > PICTURES_BYTES {
             return Err(Refusal::new(code::PICTURES_FULL));
         }
+        self.pace_picture(of)?;
         let attachment = Attachment { blob: id, size: bytes.len() as u64, ..picture };
         let (blobs, temporary) = (self.0.blobs.clone(), BlobId(random()?));
         blocking(move || {
@@ -92,4 +124,20 @@ impl Desk {
 
 fn with_picture(of: AgentId, picture: PictureChange) -> SiteCommand {
     SiteCommand::ChangeAgent(of, AgentChange { picture: Some(picture), ..AgentChange::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_gets_a_days_share_of_pictures_and_others_theirs() {
+        let mut paces = Paces::default();
+        let share = u64::try_from(PICTURES_A_DAY).unwrap();
+        (0..share).for_each(|at| assert_eq!(paces.take(AgentId(1), Tick(at)), Ok(())));
+        assert_eq!(paces.take(AgentId(1), Tick(1_000)).map_err(u64::from), Err(DAY_MS - 1_000));
+        assert_eq!(paces.take(AgentId(2), Tick(1_000)), Ok(()));
+        assert_eq!(paces.take(AgentId(1), Tick(DAY_MS)), Ok(()), "the first is a day old");
+        assert_eq!(paces.take(AgentId(1), Tick(DAY_MS)), Err(1));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::hash::RandomState;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -103,6 +103,7 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
         site: site_of,
         staff: staff_of,
         settings: Semaphore::new(1),
+        pictures: Mutex::default(),
         passwords: Arc::new(Semaphore::new(PASSWORD_CHECKS)),
         claim_code,
         endpoints: RwLock::new(endpoints.into()),

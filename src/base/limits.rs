@@ -112,6 +112,9 @@ pub const REDB_CACHE_BYTES: usize = 32 * 1024 * 1024;
 pub const WALK_ROWS: usize = 512;
 /// A check of a running store rests this many times as long as it works: a quarter of one core.
 pub const WALK_REST: u32 = 3;
+/// How often a command that reads the whole store says how far it is: its caller takes a minute of
+/// silence for the end.
+pub const TELL_MS: u64 = 5_000;
 /// How long a repair of a running store waits for the database to take what the journal holds.
 pub const FLUSH_MS: u64 = 30_000;
 /// Commands at the control socket at a time; those that read the whole store one at a time.
@@ -130,6 +133,8 @@ pub const PICTURE_SIDE: u32 = 1024;
 /// Bytes of all agents' pictures. Former ones are kept, because history names them: enough for
 /// two hundred agents with a dozen each.
 pub const PICTURES_BYTES: u64 = 64 * 1024 * 1024;
+/// New pictures of one agent a day: somebody who tries some out, not somebody who fills the room.
+pub const PICTURES_A_DAY: usize = 10;
 /// Pixels of an image: a decompression bomb is refused by its header.
 pub const IMAGE_PIXELS: u64 = 50_000_000;
 /// Free bytes and file entries below which an operator is warned: days of a busy desk.
@@ -166,6 +171,9 @@ pub const UPLOAD_MS: u64 = 15 * 60 * 1000;
 pub const JSON_BYTES: usize = 64 * 1024;
 /// Longest wait of a long poll: shorter than the patience of common proxies (30 s).
 pub const POLL_MS: u64 = 25_000;
+/// The same for an agent, who counts as gone by `AGENT_GONE_MS` after the last word: a third of
+/// that is left for the answer's way and the next request's.
+pub const AGENT_POLL_MS: u64 = AGENT_GONE_MS * 2 / 3;
 /// Life of a sign-in, renewed by nothing: a working day must not end in the middle of a sentence.
 pub const SIGN_IN_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 /// A sign-in stays on disk for this time after it expired, so that a clock that jumps ahead and

@@ -244,7 +244,7 @@ fn role_word(role: Role) -> &'static str {
 }
 
 /// The command went away: nobody reads the code.
-fn gone() -> No {
+pub(super) fn gone() -> No {
     No { code: code::CLI_NO_ANSWER, about: String::new() }
 }
 

@@ -2,17 +2,18 @@
 //! what to type for the rest.
 
 use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use super::control::Line;
-use super::operator::{No, Operator, send};
+use super::operator::{No, Operator, gone, send};
 use crate::base::code;
+use crate::base::limits::TELL_MS;
 use crate::store::{Checkup, Finding, Repair};
-
-/// Entries after which a command hears how far the check is; it may wait a minute for a word.
-const TELL_EVERY: u64 = 16 * 1024;
 
 impl Operator {
     pub(super) async fn check_store(&self, rows: &mpsc::Sender<Line>) -> Result<Value, No> {
@@ -27,7 +28,8 @@ impl Operator {
         let mut checkup = self.look_over(rows).await?;
         let mut repair = Repair::default();
         if checkup.findings.iter().any(is_in_journal) {
-            self.desk.renew_journal().await?;
+            let seen = checkup.entries;
+            telling(rows, &mut pulse(), seen, self.desk.renew_journal()).await??;
             repair.renewed = true;
             checkup = self.look_over(rows).await?;
         }
@@ -36,15 +38,39 @@ impl Operator {
     }
 
     async fn look_over(&self, rows: &mpsc::Sender<Line>) -> Result<Checkup, No> {
-        let (mut check, mut more, mut told) = (self.desk.begin_check(), true, 0);
+        let (mut check, mut more, mut pulse) = (self.desk.begin_check(), true, pulse());
         while more {
-            (check, more) = self.desk.step_check(check).await?;
-            if check.entries() >= told + TELL_EVERY || rows.is_closed() {
-                told = check.entries();
-                send(rows, json!({ "entries": told })).await?;
-            }
+            let (seen, step) = (check.entries(), self.desk.step_check(check));
+            (check, more) = telling(rows, &mut pulse, seen, step).await??;
         }
         Ok(check.finish())
+    }
+}
+
+/// When a command hears how far its work is: at once, so that it knows that somebody listens, and
+/// then by time, because a busy disk reads few entries a minute.
+fn pulse() -> Interval {
+    let mut pulse = tokio::time::interval(Duration::from_millis(TELL_MS));
+    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pulse
+}
+
+/// Does some work while the command hears at each pulse that `entries` were seen; ends it when the
+/// command went away.
+async fn telling<T>(
+    rows: &mpsc::Sender<Line>,
+    pulse: &mut Interval,
+    entries: u64,
+    work: impl Future<Output = T>,
+) -> Result<T, No> {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            _ = pulse.tick() => send(rows, json!({ "entries": entries })).await?,
+            () = rows.closed() => return Err(gone()),
+            done = &mut work => return Ok(done),
+        }
     }
 }
 
@@ -95,4 +121,24 @@ pub fn stopped_repair(data: &Path) -> String {
 
 fn finding_row(finding: &Finding) -> Value {
     json!({ "code": finding.code.0, "name": finding.code.name(), "place": finding.place })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_step_is_told_of_by_time_and_ends_when_nobody_listens() {
+        let (rows, mut rows_of) = mpsc::channel(64);
+        let work = tokio::time::sleep(Duration::from_millis(TELL_MS * 5 / 2));
+        assert!(telling(&rows, &mut pulse(), 7, work).await.is_ok());
+        let mut told = 0;
+        while let Ok(row) = rows_of.try_recv() {
+            assert!(matches!(&row, Line::Row(row) if row["entries"] == 7), "{row:?}");
+            told += 1;
+        }
+        assert_eq!(told, 3, "at once and twice by time");
+        drop(rows_of);
+        assert!(telling(&rows, &mut pulse(), 7, std::future::pending::<()>()).await.is_err());
+    }
 }

@@ -106,3 +106,18 @@ async fn an_attachment_is_no_picture() {
     assert_eq!(bench.ask("GET", "/v1/avatars/../x", &[], "").await.status, StatusCode::NOT_FOUND);
     bench.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_gets_ten_new_pictures_a_day_and_former_ones_again() {
+    let (bench, cookie) = Bench::claimed().await;
+    colleague(&bench, &cookie).await;
+    for side in 1..=10 {
+        assert_eq!(set(&bench, &cookie, 2, &png(side, side)).await.status, StatusCode::OK);
+    }
+    let more = set(&bench, &cookie, 2, &png(11, 11)).await;
+    assert_eq!((more.status, more.refusal()), (StatusCode::TOO_MANY_REQUESTS, "TOO_FAST".into()));
+    assert_eq!(bench.files(), 10);
+    assert_eq!(set(&bench, &cookie, 2, &png(3, 3)).await.status, StatusCode::OK);
+    assert_eq!(set(&bench, &cookie, 1, &png(12, 12)).await.status, StatusCode::OK);
+    bench.close().await;
+}

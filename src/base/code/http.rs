@@ -139,9 +139,10 @@ crate::base::code::codes! {
         remedy: "There is nothing to install.", "无需安装。";
     }
     2025 TOO_FAST Refusal {
-        what: "There are too many requests from this address.", "来自此地址的请求过多。";
-        why: "Every address has a share, so that one cannot keep out the others.",
-            "每个地址都有限额，以免妨碍他人。";
+        what: "There are too many requests from this address or agent.",
+            "来自此地址或此客服的请求过多。";
+        why: "Everybody has a share, so that one cannot keep out the others.",
+            "每个地址和客服都有限额，以免妨碍他人。";
         remedy: "Wait for the time given and try again.", "请按提示的时间等待后重试。";
     }
     2026 METRICS_ONLY_LOCAL Refusal {
@@ -182,10 +183,10 @@ crate::base::code::codes! {
             "请选用曾经使用过的图片，或不使用头像。";
     }
     2040 NO_AGENT_CERTIFICATE Refusal {
-        what: "The connection showed no certificate of an agent.", "连接未出示坐席证书。";
+        what: "The connection showed no certificate of an agent.", "连接未出示客服证书。";
         why: "Only a certificate that an authority of this site issued to an agent's sign-in name \
               signs somebody in.",
-            "只有本站 CA 签发给某个坐席登录名的证书才能用于登录。";
+            "只有本站 CA 签发给某个客服登录名的证书才能用于登录。";
         remedy: "Install one from `posthouse cert issue`, set `tls.client_certificates` and \
                  connect anew; or sign in with a password.",
             "请安装 posthouse cert issue 签发的证书，设置 tls.client_certificates 后重新连接；\

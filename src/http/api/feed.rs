@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::frames::{caught_up, list};
-use crate::base::limits::{POLL_MS, RESUME_ENTRIES};
+use crate::base::limits::{AGENT_POLL_MS, POLL_MS, RESUME_ENTRIES};
 use crate::base::{AgentId, ConversationId, Epoch, Feed, Index, TeamId, code};
 use crate::http::answer::{Answer, Refused};
 use crate::http::caller::Caller;
@@ -36,9 +36,7 @@ pub async fn read(State(app): State<App>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
     let caller = Caller::of(&app.settings(), &parts);
     let peer = identity::peer(&app, &caller, &parts).await?;
-    if let Peer::Agent(agent) = peer {
-        app.desk().seen(agent);
-    }
+    seen(&app, peer);
     let asked: Asked = body::query(&parts)?;
     let feed = feed(&asked)?;
     if let Some(before) = asked.before {
@@ -54,9 +52,11 @@ pub async fn read(State(app): State<App>, request: Request) -> Answer {
     let mut hints = Vec::new();
     if page.head == after && asked.wait_ms > 0 {
         let permit = app.poll_permit().ok_or(Refused::later(code::TOO_FAST, 5_000))?;
-        let wait_ms = asked.wait_ms.min(POLL_MS);
+        let most_ms = if matches!(peer, Peer::Agent(_)) { AGENT_POLL_MS } else { POLL_MS };
+        let wait_ms = asked.wait_ms.min(most_ms);
         hints = app.desk().wait(peer, feed, after, wait_ms).await?;
         drop(permit);
+        seen(&app, peer);
         page = app.desk().page(peer, feed, after).await?;
     }
     if page.head < after || page.head.0 - after.0 > RESUME_ENTRIES {
@@ -69,6 +69,13 @@ pub async fn read(State(app): State<App>, request: Request) -> Answer {
         answer.push(caught_up(&app, &caller, feed, last));
     }
     Ok(list(&answer))
+}
+
+/// An agent who asks is there, and so is one who waited until now.
+fn seen(app: &App, peer: Peer) {
+    if let Peer::Agent(agent) = peer {
+        app.desk().seen(agent);
+    }
 }
 
 async fn snapshot(app: &App, caller: &Caller, peer: Peer, feed: Feed, too_long: bool) -> Answer {
