@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,10 @@ impl Service<Request<RequestBody>> for Tell {
     }
 }
 
-struct Steady(Instant);
+const NOW: Wall = Wall { ms: TIME_FLOOR_S * 1000, trusted: true };
+
+/// A clock whose date is set by hand.
+struct Steady(Instant, Arc<Mutex<Wall>>);
 
 impl Clock for Steady {
     fn tick(&self) -> Tick {
@@ -56,7 +59,7 @@ impl Clock for Steady {
     }
 
     fn wall(&self) -> Wall {
-        Wall { ms: TIME_FLOOR_S * 1000, trusted: true }
+        *self.1.lock().unwrap()
     }
 }
 
@@ -71,6 +74,7 @@ struct House {
     address: SocketAddr,
     counters: Arc<Counters>,
     revoked: Arc<Revoked>,
+    wall: Arc<Mutex<Wall>>,
 }
 
 impl Site {
@@ -121,14 +125,16 @@ impl Site {
 
 fn house(families: Families) -> House {
     let revoked = Arc::clone(&families.revoked);
+    let wall = Arc::new(Mutex::new(NOW));
+    let clock = Steady(Instant::now(), Arc::clone(&wall));
     let ceiling = Ceiling { connections: 200, spare: 4 };
     let options = Options { tls: Some(families), ceiling, trusted_proxies: Vec::new(), rate: None };
     let counters = Arc::new(Counters::new());
-    let server = Server::new(options, Arc::clone(&counters), Arc::new(Steady(Instant::now())));
+    let server = Server::new(options, Arc::clone(&counters), Arc::new(clock));
     let door = Door::bind((Ipv4Addr::LOCALHOST, 0).into(), false).unwrap();
     let address = door.address().unwrap();
     server.serve(door, Tell).unwrap();
-    House { _server: server, address, counters, revoked }
+    House { _server: server, address, counters, revoked, wall }
 }
 
 impl House {
@@ -231,12 +237,70 @@ async fn the_holder_of_a_client_certificate_stands_beside_the_request() {
     let serial = posthouse_crypto::certificate::client_certificate(der).unwrap().serial;
     house.revoked.replace([serial].into());
     let client = site.national_client(Some(&li.sign));
-    assert_eq!(house.told(client).await.unwrap(), "rfc8998 nobody", "it was taken back");
+    assert_ne!(house.told(client).await, Ok("rfc8998 li".to_owned()), "it was taken back");
     let stranger = Site::new().national.issue_client("li", TIME_FLOOR_S).unwrap();
     let refused = house.told(site.national_client(Some(&stranger.sign))).await;
     // TLS 1.3 tells a client of its certificate only with the first bytes after the handshake.
     assert_ne!(refused, Ok("rfc8998 li".to_owned()));
+    assert_eq!(house.counters.handshakes_failed.get(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_does_not_count_ends_its_connection() {
+    let site = Site::new();
+    let house = house(site.families());
+    let li = site.national.issue_client("li", TIME_FLOOR_S).unwrap();
+    let nobody = Ok(String::new());
+    // The encryption one, whose key an authority may keep in escrow.
+    let told = house.told(site.national_client(Some(&li.encrypt))).await;
+    assert!(told.is_err() || told == nobody, "{told:?}");
+    let leaf = posthouse_crypto::certificate::client_certificate(li.sign.leaf()).unwrap();
+    let client = || {
+        let mut client = tlcp::ClientConfig::new(site.tlcp_roots());
+        client.identity = Some(li.identity().unwrap());
+        client
+    };
     assert_eq!(house.counters.handshakes_failed.get(), 1);
+    house.revoked.replace([leaf.serial].into());
+    let told = house.told_by_tlcp(client()).await;
+    assert!(told.is_err() || told == nobody, "{told:?}");
+    assert_eq!(house.counters.handshakes_failed.get(), 2);
+}
+
+/// A client's certificate is looked at when a session begins; what it proves later on is judged
+/// again: at a session that is taken up again, and at each request of a connection that stands.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_proven_once_is_judged_again_at_each_request() {
+    let site = Site::new();
+    let house = house(site.families());
+    let li = site.national.issue_client("li", TIME_FLOOR_S).unwrap();
+    let leaf = posthouse_crypto::certificate::client_certificate(li.sign.leaf()).unwrap();
+    let client = site.national_client(Some(&li.sign));
+    assert_eq!(house.told(client.clone()).await.unwrap(), "rfc8998 li");
+
+    let tcp = TcpStream::connect(house.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connector = TlsConnector::from(Arc::new(client.clone()));
+    let mut standing = connector.connect(name, tcp).await.unwrap();
+    let ask = async |standing: &mut tokio_rustls::client::TlsStream<TcpStream>| {
+        standing.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0; 1024];
+        let length = standing.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8(answer[..length].to_vec()).unwrap();
+        answer.rsplit("\r\n").next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(ask(&mut standing).await, "rfc8998 li");
+    let end = (leaf.not_after_s + 1) * 1000;
+    *house.wall.lock().unwrap() = Wall { ms: end, trusted: false };
+    assert_eq!(ask(&mut standing).await, "rfc8998 li", "the clock is not to be believed");
+    *house.wall.lock().unwrap() = Wall { ms: end, trusted: true };
+    assert_eq!(ask(&mut standing).await, "rfc8998 nobody", "it has ended");
+    let resumed = house.told(client).await;
+    assert!(resumed.is_err() || resumed == Ok(String::new()), "{resumed:?}");
+    *house.wall.lock().unwrap() = NOW;
+    assert_eq!(ask(&mut standing).await, "rfc8998 li");
+    house.revoked.replace([leaf.serial].into());
+    assert_eq!(ask(&mut standing).await, "rfc8998 nobody", "it was taken back");
 }
 
 /// A client of both worlds, as none should be configured; the hello is all that it is for.

@@ -12,7 +12,9 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
-use crate::certificate::{DAY_S, Flaw, Identity, TIME_FLOOR_S, first_certificate};
+use crate::certificate::{
+    COMMON_NAME_MOST, DAY_S, Flaw, Identity, TIME_FLOOR_S, check_name, first_certificate,
+};
 
 /// A leaf begins this long before it is issued: visitors' clocks are off too.
 const BACKDATE_S: u64 = 25 * DAY_S;
@@ -113,12 +115,13 @@ impl Authority {
     /// PEM.
     ///
     /// # Errors
-    /// [`Flaw::NotMade`].
+    /// [`Flaw::Name`] for a name that does not fit whole, [`Flaw::NotMade`].
     pub fn issue_client(
         &self,
         name: &str,
         now_s: u64,
     ) -> Result<(String, Zeroizing<String>), Flaw> {
+        check_name(name)?;
         let params = CertificateParams::default();
         self.certify(params, name, ExtendedKeyUsagePurpose::ClientAuth, now_s)
     }
@@ -166,9 +169,9 @@ fn authority_params(name: &str) -> CertificateParams {
     params
 }
 
-/// A common name holds 64 characters (RFC 5280 appendix A, ub-common-name).
+/// What fits of the name of a host or an authority, which the common name only describes.
 fn short(name: &str) -> String {
-    name.chars().take(64).collect()
+    name.chars().take(COMMON_NAME_MOST).collect()
 }
 
 fn not_made(fault: rcgen::Error) -> Flaw {
@@ -265,6 +268,21 @@ mod tests {
         assert_eq!(nameless, Flaw::NoNames);
         let torn = chain.replacen("MII", "MIA", 1);
         assert!(matches!(flaw(&torn, key, None), Flaw::BadCertificate { place: 1, .. }));
+    }
+
+    #[test]
+    fn a_person_whose_name_does_not_fit_gets_no_certificate_of_another() {
+        let (authority, _) = issued();
+        let national = crate::x509::Authority::create("SM2 desk").unwrap();
+        let flaw = |name: &str| {
+            let flaw = authority.issue_client(name, NOW_S).err();
+            assert_eq!(national.issue_client(name, NOW_S).err(), flaw, "{name}");
+            flaw
+        };
+        assert_eq!((flaw("li"), flaw(&"驿".repeat(64))), (None, None));
+        for name in ["", "li\n", &"a".repeat(65)] {
+            assert_eq!(flaw(name), Some(Flaw::Name), "{name}");
+        }
     }
 
     #[test]

@@ -9,14 +9,17 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{KeyUsage, SubjectAltName};
 use zeroize::Zeroizing;
 
 use crate::token::{hex, sha256};
+use crate::x509::key::{certificate_pem, pem_of};
 
 /// Certificates a chain may hold; public chains have two to four.
 const CHAIN_MOST: usize = 10;
+/// A common name holds so many characters (RFC 5280 appendix A, ub-common-name).
+pub(crate) const COMMON_NAME_MOST: usize = 64;
 /// A day in seconds.
 pub(crate) const DAY_S: u64 = 24 * 60 * 60;
 /// Seconds since 1970 that no running Posthouse can be before (2026-11-01): a board without a clock
@@ -42,6 +45,8 @@ pub struct Facts {
     /// Seconds since 1970.
     pub not_before_s: u64,
     pub not_after_s: u64,
+    /// The serial number, in hexadecimal.
+    pub serial: String,
     /// SHA-256 of the certificate, in hexadecimal.
     pub fingerprint: String,
 }
@@ -76,6 +81,8 @@ pub enum Flaw {
     BadKey { why: String },
     #[error("the key does not belong to the first certificate")]
     KeyMismatch,
+    #[error("a certificate holds a name of 1 to {COMMON_NAME_MOST} characters, without controls")]
+    Name,
     #[error("making a certificate failed: {why}")]
     NotMade { why: String },
     #[error("the certificate of «{subject}» holds no SM2 key, but {found}")]
@@ -112,6 +119,7 @@ impl Flaw {
             | Self::NoNames
             | Self::Expired { .. }
             | Self::NotYetValid { .. }
+            | Self::Name
             | Self::NotMade { .. }
             | Self::NotSm2 { .. }
             | Self::ChainSignature { .. }
@@ -148,17 +156,20 @@ impl Identity {
             return Err(Flaw::NoNames);
         }
         let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|_| Flaw::NoKey)?;
+        // Only what was understood is kept: a file may hold chain and key together.
+        let chain_pem = chain.iter().map(certificate_pem).collect();
+        let key_pem = Zeroizing::new(match &key {
+            PrivateKeyDer::Pkcs1(der) => pem_of("RSA PRIVATE KEY", der.secret_pkcs1_der()),
+            PrivateKeyDer::Sec1(der) => pem_of("EC PRIVATE KEY", der.secret_sec1_der()),
+            PrivateKeyDer::Pkcs8(der) => pem_of("PRIVATE KEY", der.secret_pkcs8_der()),
+            _ => return Err(Flaw::NoKey),
+        });
         let provider = crate::tls::provider();
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(|fault| {
             let mismatch = matches!(fault, rustls::Error::InconsistentKeys(_));
             if mismatch { Flaw::KeyMismatch } else { Flaw::BadKey { why: fault.to_string() } }
         })?;
-        Ok(Self {
-            chain_pem: chain_pem.to_owned(),
-            key_pem: Zeroizing::new(key_pem.to_owned()),
-            certified: Arc::new(certified),
-            facts,
-        })
+        Ok(Self { chain_pem, key_pem, certified: Arc::new(certified), facts })
     }
 
     /// The chain as PEM, leaf first.
@@ -245,6 +256,8 @@ pub struct Holder {
     pub holder: String,
     /// The serial number, in hexadecimal.
     pub serial: String,
+    /// Seconds since 1970.
+    pub not_after_s: u64,
 }
 
 /// The first certificate of a PEM file, in DER.
@@ -255,13 +268,26 @@ pub fn first_certificate(pem: &str) -> Result<CertificateDer<'static>, Flaw> {
     CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| Flaw::NoCertificate)
 }
 
-/// Reads a client's certificate (DER) that was verified already; `None` without a common name.
+/// Reads a client's certificate (DER) that was verified already; `None` when it proves nobody: it
+/// has no common name, or its key is not one for signatures. Of double certificates the encryption
+/// one has an extended key usage that TLS 1.3 would take; the key usage tells it apart
+/// (RFC 8446 section 4.4.2.2), and its key lies in escrow with some authorities.
 #[must_use]
 pub fn client_certificate(der: &[u8]) -> Option<Holder> {
     let leaf = Certificate::from_der(der).ok()?;
     let body = leaf.tbs_certificate();
+    let (_, usage) = body.get_extension::<KeyUsage>().ok()??;
     let holder = body.subject().common_name().ok()??.value().into_owned();
-    Some(Holder { holder, serial: hex(body.serial_number().as_bytes()) })
+    let serial = hex(body.serial_number().as_bytes());
+    let not_after_s = body.validity().not_after.to_unix_duration().as_secs();
+    usage.digital_signature().then_some(Holder { holder, serial, not_after_s })
+}
+
+/// Whether a person's name fits in a certificate whole: cut off, it would be another's.
+pub(crate) fn check_name(name: &str) -> Result<(), Flaw> {
+    let length = name.chars().count();
+    let fits = (1..=COMMON_NAME_MOST).contains(&length) && !name.chars().any(char::is_control);
+    if fits { Ok(()) } else { Err(Flaw::Name) }
 }
 
 pub(crate) fn read_chain(chain_pem: &str) -> Result<Vec<CertificateDer<'static>>, Flaw> {
@@ -288,6 +314,7 @@ pub(crate) fn read_leaf(chain: &[CertificateDer<'static>]) -> Result<(Certificat
         names: alternative_names(&leaf)?,
         not_before_s: body.validity().not_before.to_unix_duration().as_secs(),
         not_after_s: body.validity().not_after.to_unix_duration().as_secs(),
+        serial: hex(body.serial_number().as_bytes()),
         fingerprint: hex(&sha256(der)),
     };
     Ok((leaf, facts))

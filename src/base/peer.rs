@@ -45,6 +45,8 @@ pub struct ClientCertificate {
     pub holder: Arc<str>,
     /// The serial number, in hexadecimal.
     pub serial: Arc<str>,
+    /// When it ends, in seconds since 1970. A session that is taken up again brings it along.
+    pub not_after_s: u64,
 }
 
 impl PeerInfo {

@@ -23,7 +23,7 @@ pub struct Families {
     /// Whether, where TLCP is spoken, a TLS hello that lists suites of it and offers nothing else
     /// national gets an alert, upon which its sender comes back in TLCP.
     pub alert_at_hint: bool,
-    /// Client certificates that count as not shown.
+    /// Client certificates whose connections are turned away.
     pub revoked: Arc<Revoked>,
 }
 
@@ -32,7 +32,7 @@ pub struct Families {
 pub struct Revoked(RwLock<BTreeSet<String>>);
 
 impl Revoked {
-    /// New connections are judged by these from now on.
+    /// New connections, and new requests on those that stand, are judged by these from now on.
     pub fn replace(&self, serials: BTreeSet<String>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = serials;
     }

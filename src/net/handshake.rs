@@ -110,7 +110,7 @@ async fn tls(house: &House, tcp: TcpStream) -> io::Result<Option<Sealed>> {
     let connection = stream.get_ref().1;
     let protocol = connection.alpn_protocol().map(<[u8]>::to_vec);
     let leaf = connection.peer_certificates().and_then(|chain| chain.first());
-    let certificate = leaf.and_then(|leaf| known(house, leaf));
+    let certificate = leaf.map(|leaf| known(house, leaf)).transpose()?;
     Ok(Some(Sealed { link: Link::Tls(Box::new(stream)), family, protocol, certificate }))
 }
 
@@ -122,7 +122,8 @@ async fn tlcp(house: &House, tcp: TcpStream) -> io::Result<Option<Sealed>> {
     let hello = TlcpStream::hello(config, tcp, now_s).await?;
     let stream = paced(house, hello.accept()).await?;
     let protocol = stream.alpn().map(<[u8]>::to_vec);
-    let certificate = stream.peer_certificates().first().and_then(|leaf| known(house, leaf));
+    let leaf = stream.peer_certificates().first();
+    let certificate = leaf.map(|leaf| known(house, leaf)).transpose()?;
     let (link, family) = (Link::Tlcp(Box::new(stream)), Family::Tlcp);
     Ok(Some(Sealed { link, family, protocol, certificate }))
 }
@@ -140,15 +141,22 @@ async fn paced<T>(house: &House, shake: impl Future<Output = io::Result<T>>) -> 
     }
 }
 
-/// What the house wants to know of a certificate that TLS has verified; nothing of one that was
-/// taken back.
-fn known(house: &House, leaf: &[u8]) -> Option<ClientCertificate> {
-    let facts = client_certificate(leaf)?;
-    if house.tls.as_ref().is_some_and(|families| families.revoked.contains(&facts.serial)) {
-        tracing::debug!(serial = facts.serial, "a revoked certificate was shown");
-        return None;
+/// Whom a certificate that TLS has verified proves.
+///
+/// # Errors
+/// It proves nobody, or does not count: its connection ends, whether or not one is required.
+fn known(house: &House, leaf: &[u8]) -> io::Result<ClientCertificate> {
+    let shown = client_certificate(leaf).map(|read| ClientCertificate {
+        holder: read.holder.into(),
+        serial: read.serial.into(),
+        not_after_s: read.not_after_s,
+    });
+    if let Some(shown) = shown.as_ref().filter(|shown| house.counts(shown)) {
+        return Ok(shown.clone());
     }
-    Some(ClientCertificate { holder: facts.holder.into(), serial: facts.serial.into() })
+    let (code, serial) = (code::CERTIFICATE_REFUSED.0, shown.as_ref().map(|shown| &*shown.serial));
+    tracing::debug!(code, serial, "a client's certificate was refused");
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, "a certificate that does not count"))
 }
 
 /// `handshake_failure`, a fatal alert (RFC 8446 section 6).

@@ -88,7 +88,9 @@ where
     let stream = HttpStream { stream: Stream::new(link, place), stalled: None };
     let io = TokioIo::new(stream);
     let activity_of = Arc::clone(&activity);
-    let answering = Answering { service, peer, shown, instead, activity: activity_of };
+    let house_of = Arc::clone(&house);
+    let answering =
+        Answering { service, peer, shown, house: house_of, instead, activity: activity_of };
     if http2 {
         let connection = http2_builder().serve_connection(io, answering);
         attend(pin!(connection), |c| c.graceful_shutdown(), &activity, house.drain()).await;
@@ -173,6 +175,7 @@ struct Answering<S> {
     service: S,
     peer: PeerInfo,
     shown: Option<ClientCertificate>,
+    house: Arc<House>,
     instead: Option<Instead>,
     activity: Arc<Activity>,
 }
@@ -202,7 +205,7 @@ where
         }
         let mut request = request.map(RequestBody::new);
         request.extensions_mut().insert(self.peer);
-        if let Some(shown) = &self.shown {
+        if let Some(shown) = self.shown.as_ref().filter(|shown| self.house.counts(shown)) {
             request.extensions_mut().insert(shown.clone());
         }
         let answer = self.service.clone().call(request);

@@ -18,7 +18,7 @@ use super::gate::{Ceiling, Gate};
 use super::serve::{Visit, converse, peer_info};
 use super::{Door, Families, NetFault};
 use crate::base::chance::Seeded;
-use crate::base::{Backoff, Clock, Counters, Rate, limits};
+use crate::base::{Backoff, ClientCertificate, Clock, Counters, Rate, limits};
 use crate::config::Network;
 
 /// How the sockets are run.
@@ -67,6 +67,16 @@ pub(super) struct House {
 }
 
 impl House {
+    /// Whether a client's certificate may still sign in: it was not taken back, and as far as the
+    /// clock is to be believed it has not ended. Asked at each request, too: a connection may
+    /// stand for long.
+    pub(super) fn counts(&self, shown: &ClientCertificate) -> bool {
+        let now = self.clock.wall();
+        let ended = now.trusted && now.ms / 1000 > shown.not_after_s;
+        let families = self.tls.as_ref();
+        !ended && families.is_none_or(|families| !families.revoked.contains(&shown.serial))
+    }
+
     pub(super) fn drain(&self) -> watch::Receiver<bool> {
         self.draining.clone()
     }

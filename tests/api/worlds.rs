@@ -15,9 +15,10 @@ use crate::bench::{Answer, Bench, PASSWORD};
 async fn with_certificate(bench: &Bench, method: &str, path: &str, holder: &str) -> Answer {
     let addr: SocketAddr = "192.0.2.7:4000".parse().unwrap();
     let request = Request::builder().method(method).uri(path).header("host", "desk.local");
-    let request = request
-        .extension(PeerInfo { addr, local: addr, family: Some(Family::Tlcp) })
-        .extension(ClientCertificate { holder: holder.into(), serial: "01".into() });
+    let request =
+        request.extension(PeerInfo { addr, local: addr, family: Some(Family::Tlcp) }).extension(
+            ClientCertificate { holder: holder.into(), serial: "01".into(), not_after_s: u64::MAX },
+        );
     bench.send(request.body(Body::empty()).unwrap()).await
 }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
+use webpki::{EndEntityCert, KeyUsage as ExtendedKeyUsage};
 use x509_cert::Certificate;
 use x509_cert::der::referenced::OwnedToRef;
 use x509_cert::der::{Decode, Encode};
@@ -50,22 +50,22 @@ impl Roots {
         self.anchors.iter().filter_map(|anchor| wrap(anchor).ok()).collect()
     }
 
-    /// Whether `leaf` leads to one of the roots, by way of any of `others`, now.
-    fn lead_to(&self, leaf: &[u8], others: &[&[u8]], now_s: u64) -> Result<(), Fault> {
+    /// Whether `leaf` leads to one of the roots, by way of any of `others`, now, and may serve as
+    /// `side`. National authorities do not all write extended key usages; one that is written
+    /// counts.
+    fn lead_to(
+        &self,
+        leaf: &[u8],
+        others: &[&[u8]],
+        side: ExtendedKeyUsage,
+        now_s: u64,
+    ) -> Result<(), Fault> {
         let der = CertificateDer::from(leaf);
         let others: Vec<_> = others.iter().map(|other| CertificateDer::from(*other)).collect();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now_s));
         let leaf = EndEntityCert::try_from(&der).map_err(refused)?;
-        leaf.verify_for_usage(
-            VERIFICATION.all,
-            &self.anchors,
-            &others,
-            now,
-            AnyPurpose,
-            None,
-            None,
-        )
-        .map_err(refused)?;
+        leaf.verify_for_usage(VERIFICATION.all, &self.anchors, &others, now, side, None, None)
+            .map_err(refused)?;
         Ok(())
     }
 }
@@ -134,7 +134,8 @@ pub(super) fn server(
     name: &ServerName<'_>,
     now_s: u64,
 ) -> Result<Pair, Fault> {
-    let (pair, sign, encrypt) = pair(roots, certificates, now_s)?;
+    let side = ExtendedKeyUsage::server_auth();
+    let (pair, sign, encrypt) = pair(roots, certificates, side, now_s)?;
     let named = |der: &[u8]| {
         let der = CertificateDer::from(der);
         let leaf = EndEntityCert::try_from(&der).map_err(refused)?;
@@ -155,22 +156,28 @@ pub(super) fn client(
     both: bool,
     now_s: u64,
 ) -> Result<(PublicKey, Option<PublicKey>), Fault> {
+    let side = ExtendedKeyUsage::client_auth();
     if both {
-        let (pair, ..) = pair(roots, certificates, now_s)?;
+        let (pair, ..) = pair(roots, certificates, side, now_s)?;
         return Ok((pair.sign, Some(pair.encrypt)));
     }
     let [sign, others @ ..] = certificates else { return Err(too_few()) };
     let leaf = Leaf::read(sign, Purpose::Sign)?;
-    roots.lead_to(sign, others, now_s)?;
+    roots.lead_to(sign, others, side, now_s)?;
     Ok((leaf.key, None))
 }
 
-fn pair(roots: &Roots, certificates: &[&[u8]], now_s: u64) -> Result<(Pair, Leaf, Leaf), Fault> {
+fn pair(
+    roots: &Roots,
+    certificates: &[&[u8]],
+    side: ExtendedKeyUsage,
+    now_s: u64,
+) -> Result<(Pair, Leaf, Leaf), Fault> {
     let [sign_der, encrypt_der, others @ ..] = certificates else { return Err(too_few()) };
     let sign = Leaf::read(sign_der, Purpose::Sign)?;
     let encrypt = Leaf::read(encrypt_der, Purpose::Encrypt)?;
-    roots.lead_to(sign_der, others, now_s)?;
-    roots.lead_to(encrypt_der, others, now_s)?;
+    roots.lead_to(sign_der, others, side, now_s)?;
+    roots.lead_to(encrypt_der, others, side, now_s)?;
     let pair = Pair { sign: sign.key, encrypt: encrypt.key };
     Ok((pair, sign, encrypt))
 }
@@ -196,18 +203,12 @@ fn refused(error: webpki::Error) -> Fault {
         | Error::UnsupportedCertVersion => {
             Fault::new(Alert::UnsupportedCertificate, "a certificate of an unknown kind")
         }
+        Error::RequiredEkuNotFoundContext(_) => {
+            Fault::new(Alert::UnsupportedCertificate, "a certificate for the other side")
+        }
         Error::CertNotValidForName(_) => {
             Fault::new(Alert::CertificateUnknown, "a certificate for other names")
         }
         _ => Fault::new(Alert::BadCertificate, "a certificate that proves nothing"),
-    }
-}
-
-/// Extended key usage says nothing about TLCP: national authorities do not write it.
-struct AnyPurpose;
-
-impl ExtendedKeyUsageValidator for AnyPurpose {
-    fn validate(&self, _: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
-        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use super::key::{certificate_pem, key_pem, read_key};
 use super::pair::Pair;
 use super::request::{Purpose, Request};
 use crate::authority::{AUTHORITY_FROM_S, AUTHORITY_UNTIL_S, leaf_validity};
-use crate::certificate::{Flaw, parse, read_chain};
+use crate::certificate::{Flaw, check_name, parse, read_chain};
 use crate::sm2::{PublicKey, SecretKey};
 
 /// An authority: its certificate and its SM2 key.
@@ -105,8 +105,9 @@ impl Authority {
     /// Issues the double certificates of a person, called `name`, who signs in with them.
     ///
     /// # Errors
-    /// [`Flaw::NotMade`].
+    /// [`Flaw::Name`] for a name that does not fit whole, [`Flaw::NotMade`].
     pub fn issue_client(&self, name: &str, now_s: u64) -> Result<Pair, Flaw> {
+        check_name(name)?;
         self.pair(name, &[], false, now_s)
     }
 

@@ -20,12 +20,9 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::{Time, Validity};
 
 use super::oid;
-use crate::certificate::Flaw;
+use crate::certificate::{COMMON_NAME_MOST, Flaw};
 use crate::sm2::{DEFAULT_ID, PublicKey, SecretKey};
 use crate::token::fill_random;
-
-/// A common name holds 64 characters (RFC 5280 appendix A, ub-common-name).
-const COMMON_NAME_MOST: usize = 64;
 
 /// What an authority signs (RFC 5280 section 4.1), version 3.
 #[derive(Sequence)]

@@ -143,12 +143,12 @@ pub fn key_pem_sealed(key: &SecretKey, passphrase: &[u8]) -> Result<Zeroizing<St
     Ok(Zeroizing::new(pem_of(SEALED, &info.to_der().map_err(not_made)?)))
 }
 
-pub(super) fn certificate_pem(der: &CertificateDer<'_>) -> String {
+pub(crate) fn certificate_pem(der: &CertificateDer<'_>) -> String {
     pem_of("CERTIFICATE", der)
 }
 
 /// A section of a PEM file (RFC 7468).
-pub(super) fn pem_of(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem_of(label: &str, der: &[u8]) -> String {
     let text = Zeroizing::new(STANDARD.encode(der));
     let mut pem = format!("-----BEGIN {label}-----\n");
     for line in text.as_bytes().chunks(PEM_COLUMNS) {

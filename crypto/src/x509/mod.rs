@@ -6,7 +6,7 @@ mod authority;
 mod certified;
 mod encode;
 mod envelope;
-mod key;
+pub(crate) mod key;
 mod pair;
 mod request;
 #[cfg(test)]

@@ -119,6 +119,11 @@ fn an_import_of_a_pair_names_the_field_that_is_wrong() {
     let nameless = read(&files(&person.sign), &files(&person.encrypt)).unwrap_err();
     assert_eq!(nameless, sign_flaw(Flaw::NoNames));
 
+    let holder = |half: &Certified| crate::certificate::client_certificate(half.leaf());
+    let li = holder(&person.sign).unwrap();
+    assert_eq!((&*li.holder, li.not_after_s), ("li", person.sign.facts().not_after_s));
+    assert_eq!(holder(&person.encrypt), None, "what encrypts proves nobody");
+
     assert!(pair.valid_at(NOW_S).is_ok());
     let end = pair.sign.facts().not_after_s;
     let late = pair.valid_at(end + 3 * DAY_S).unwrap_err();

@@ -38,6 +38,13 @@ crate::base::code::codes! {
         remedy: "Use a client of that family, or allow the client's in `tls.families`.",
             "请使用支持该协议族的客户端，或在 `tls.families` 中放行。";
     }
+    5006 CERTIFICATE_REFUSED Refusal {
+        what: "A client showed a certificate that does not count.", "客户端出示的证书无效。";
+        why: "`posthouse cert revoke` took it back, it has ended, or it is not for signing.",
+            "证书已用 `posthouse cert revoke` 吊销、已过期，或不是签名证书。";
+        remedy: "Issue the agent another one, or choose none in the browser.",
+            "请为客服重新签发证书，或在浏览器中不选择证书。";
+    }
     5101 BAD_CERTIFICATE Fault {
         what: "The certificate file cannot be used.", "证书文件无法使用。";
         why: "Browsers would refuse every connection.", "浏览器将拒绝所有连接。";
@@ -105,5 +112,20 @@ crate::base::code::codes! {
         remedy: "Check that the names lead to this machine on port 443 and that the directory \
                  answers; the log says what it said.",
             "请确认域名指向本机 443 端口且目录可达；详情见日志。";
+    }
+    5111 AUTHORITY_KEY_MISSING Fault {
+        what: "The key of the site's own authority is missing.", "站点 CA 的私钥缺失。";
+        why: "People have installed this authority; nobody would trust another in its place.",
+            "用户已安装该 CA；若另建一个，将无人信任。";
+        remedy: "Put the key back from a copy. To begin with another authority, move the named \
+                 certificate away too.",
+            "请从备份恢复私钥。若要另建 CA，请同时移走所指的证书文件。";
+    }
+    5112 NOTHING_ISSUED Fault {
+        what: "No certificate was issued to that name.", "未为该登录名签发过证书。";
+        why: "`posthouse cert issue` notes what it issues in `tls/issued` of the data folder.",
+            "`posthouse cert issue` 会将签发记录写入数据目录的 `tls/issued`。";
+        remedy: "Check the name, or give the certificate itself with --certificate.",
+            "请核对登录名，或用 --certificate 指定证书文件。";
     }
 }

@@ -73,24 +73,37 @@ impl Issue {
     }
 }
 
-/// Take an agent's certificate back: it signs nobody in any more.
+/// Take certificates of an agent back: they open no sign-in any more. Sign-ins that are open stay
+/// until `agent reset-password`.
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("which").required(true).args(["agent", "certificate"])))]
 pub struct Revoke {
     #[command(flatten)]
     settings: Settings,
-    /// PEM file with the agent's certificate.
+    /// All that was issued to this sign-in name so far.
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// PEM file with the one certificate.
     #[arg(long, value_name = "FILE")]
-    certificate: PathBuf,
+    certificate: Option<PathBuf>,
 }
 
 impl Revoke {
     pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
         let loaded = self.settings.load()?;
         let data = &loaded.config.data;
-        let serial = identity::revoke(data, &self.certificate).map_err(from_node)?;
+        let mut serials = Vec::new();
+        if let Some(agent) = &self.agent {
+            serials.extend(identity::revoke_agent(data, agent).map_err(from_node)?);
+        }
+        if let Some(certificate) = &self.certificate {
+            serials.push(identity::revoke(data, certificate).map_err(from_node)?);
+        }
         reloaded(&loaded)?;
         let word = if language == Language::Zh { "已吊销" } else { "Revoked" };
-        writeln!(out, "{word}: {serial}")?;
+        for serial in serials {
+            writeln!(out, "{word}: {serial}")?;
+        }
         Ok(Ending::Done)
     }
 }

@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use posthouse_crypto::authority::Authority;
-use posthouse_crypto::certificate::{Facts, Identity, facts_of_pem};
+use posthouse_crypto::certificate::{Facts, Flaw, Identity, facts_of_pem};
+use zeroize::Zeroizing;
 
 use super::super::Fault;
-use super::files::{read, write};
+use super::files::{is_there, read, write};
 use super::names::{host_name, names};
 use super::{Kind, Shown, flawed};
 use crate::base::Wall;
@@ -24,10 +25,14 @@ pub(super) fn identity(config: &Config, now: Wall) -> Result<(Identity, bool), F
         let identity = Identity::read(&read(chain)?, &read(key)?).map_err(flawed)?;
         return Ok((identity, false));
     }
-    let (chain, key) = imported(&config.data);
-    if chain.exists() && key.exists() {
-        let identity = Identity::read(&read(&chain)?, &read(&key)?).map_err(flawed)?;
-        return Ok((identity, false));
+    let (kept, older_key) = imported(&config.data);
+    if is_there(&kept)? {
+        let text = read(&kept)?;
+        let identity = match Identity::read(&text, &text) {
+            Err(Flaw::NoKey) if is_there(&older_key)? => Identity::read(&text, &read(&older_key)?),
+            whole => whole,
+        };
+        return Ok((identity.map_err(flawed)?, false));
     }
     if let Some(identity) = acme(config).and_then(|acme| acme.kept()) {
         return Ok((identity, false));
@@ -88,9 +93,13 @@ pub fn import(config: &Config, chain: &Path, key: &Path, now: Wall) -> Result<()
     }
     let now_s = now.trusted.then_some(now.ms / 1000);
     let identity = Identity::import(&read(chain)?, &read(key)?, now_s).map_err(flawed)?;
-    let (chain, key) = imported(&config.data);
-    write(&key, identity.key_pem(), 0o600)?;
-    write(&chain, identity.chain_pem(), 0o644)
+    let (kept, older_key) = imported(&config.data);
+    let text = Zeroizing::new(format!("{}{}", identity.key_pem(), identity.chain_pem()));
+    write(&kept, &text, 0o600)?;
+    if is_there(&older_key)? {
+        std::fs::remove_file(&older_key).map_err(|error| Fault::file(&older_key, &error))?;
+    }
+    Ok(())
 }
 
 /// The authority that a configuration line names, and what it is asked for.
@@ -114,16 +123,21 @@ pub(super) fn authority_path(data: &Path) -> PathBuf {
 /// The site's own authority, made at its first use.
 pub(super) fn authority(data: &Path) -> Result<Authority, Fault> {
     let (certificate, key) = (authority_path(data), data.join("tls/ca.key"));
-    if certificate.exists() && key.exists() {
+    if is_there(&certificate)? {
+        if !is_there(&key)? {
+            return Err(Fault::new(code::AUTHORITY_KEY_MISSING, certificate.display()));
+        }
         return Authority::read(&read(&certificate)?, &read(&key)?).map_err(flawed);
     }
+    // The key is written first: alone it is what a crash left, and nobody has its certificate.
     let made = Authority::create(&format!("Posthouse CA {}", host_name())).map_err(flawed)?;
     write(&key, &made.key_pem(), 0o600)?;
     write(&certificate, made.certificate_pem(), 0o644)?;
     Ok(made)
 }
 
-/// Chain and key of an imported certificate.
+/// An imported certificate, key and chain in one file, so that no crash leaves half of it; then
+/// where its key lies in the older form, which has the chain alone in the first.
 fn imported(data: &Path) -> (PathBuf, PathBuf) {
     (data.join("tls/imported.pem"), data.join("tls/imported.key"))
 }

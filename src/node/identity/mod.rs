@@ -13,7 +13,7 @@ mod tests;
 pub use international::{acme, import};
 pub use names::{host_name, outward_address};
 pub use national::{PairFiles, import_pair, request};
-pub use revoked::{revoke, revoked};
+pub use revoked::{revoke, revoke_agent, revoked};
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,7 @@ use posthouse_crypto::certificate::{Facts, Flaw, Identity};
 use posthouse_crypto::tls::ClientAuth;
 use posthouse_crypto::x509::Pair;
 use rustls::pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 use super::Fault;
 use crate::base::Wall;
@@ -203,10 +204,10 @@ pub fn authority_pem(data: &Path, world: World) -> Result<String, Fault> {
 
 /// Issues the certificates with which `agent` signs in, in each world that the profile uses, and
 /// writes them into `folder`: the EC certificate and its key, the SM2 double certificates and
-/// theirs.
+/// theirs. What was issued is noted first, so that it can be taken back by the agent's name.
 ///
 /// # Errors
-/// A file that cannot be read or written.
+/// The name does not fit in a certificate; a file that cannot be read or written.
 pub fn issue_client(
     config: &Config,
     agent: &str,
@@ -214,26 +215,33 @@ pub fn issue_client(
     now: Wall,
 ) -> Result<Vec<PathBuf>, Fault> {
     let (profile, now_s) = (config.crypto.profile, now.ms / 1000);
-    let mut written = Vec::new();
-    let mut put = |name: &str, text: &str, mode| {
-        let path = folder.join(name);
-        files::write(&path, text, mode)?;
-        written.push(path);
-        Ok::<(), Fault>(())
-    };
+    let mut files: Vec<(String, Zeroizing<String>, u32)> = Vec::new();
     if profile.is_international() {
         let (chain, key) =
             international::authority(&config.data)?.issue_client(agent, now_s).map_err(flawed)?;
-        put("client.pem", &chain, 0o644)?;
-        put("client.key", &key, 0o600)?;
+        files.push(("client.pem".to_owned(), Zeroizing::new(chain), 0o644));
+        files.push(("client.key".to_owned(), key, 0o600));
     }
     if profile.is_national() {
         let pair = national::authority(&config.data)?.issue_client(agent, now_s);
         let pair = pair.map_err(flawed)?;
         for (name, half) in [("sign", &pair.sign), ("encrypt", &pair.encrypt)] {
-            put(&format!("client-{name}.pem"), &half.chain_pem(), 0o644)?;
-            put(&format!("client-{name}.key"), &half.key_pem().map_err(flawed)?, 0o600)?;
+            let chain = Zeroizing::new(half.chain_pem());
+            files.push((format!("client-{name}.pem"), chain, 0o644));
+            files.push((format!("client-{name}.key"), half.key_pem().map_err(flawed)?, 0o600));
         }
+    }
+    let chains: Vec<&str> = files
+        .iter()
+        .filter(|(.., mode)| *mode == 0o644)
+        .map(|(_, text, _)| text.as_str())
+        .collect();
+    revoked::note_issued(&config.data, agent, &chains)?;
+    let mut written = Vec::new();
+    for (name, text, mode) in files {
+        let path = folder.join(name);
+        files::write(&path, &text, mode)?;
+        written.push(path);
     }
     Ok(written)
 }

@@ -10,7 +10,7 @@ use posthouse_crypto::x509::{
 };
 
 use super::super::Fault;
-use super::files::{read, write};
+use super::files::{is_there, read, write};
 use super::names::{host_name, names};
 use super::{Kind, Shown, flawed};
 use crate::base::Wall;
@@ -141,9 +141,13 @@ pub(super) fn authority_path(data: &Path) -> PathBuf {
 /// The site's own SM2 authority, made at its first use.
 pub(super) fn authority(data: &Path) -> Result<Authority, Fault> {
     let (certificate, key) = (authority_path(data), data.join("tls/sm-ca.key"));
-    if certificate.exists() && key.exists() {
+    if is_there(&certificate)? {
+        if !is_there(&key)? {
+            return Err(Fault::new(code::AUTHORITY_KEY_MISSING, certificate.display()));
+        }
         return Authority::read(&read(&certificate)?, &read(&key)?).map_err(flawed);
     }
+    // The key is written first: alone it is what a crash left, and nobody has its certificate.
     let made = Authority::create(&format!("Posthouse SM2 CA {}", host_name())).map_err(flawed)?;
     write(&key, &made.key_pem().map_err(flawed)?, 0o600)?;
     write(&certificate, &made.certificate_pem(), 0o644)?;

@@ -170,19 +170,102 @@ fn an_agents_certificate_is_issued_in_each_world_of_the_profile() {
     let written = issue_client(&site.config, "li", &folder, NOW).unwrap();
     assert_eq!(written.len(), 6);
     let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
-    for name in ["client.pem", "client-sign.pem", "client-encrypt.pem"] {
+    let holder = |name: &str| {
         let der = posthouse_crypto::certificate::first_certificate(&text(name)).unwrap();
-        let holder = posthouse_crypto::certificate::client_certificate(&der).unwrap();
-        assert_eq!(holder.holder, "li");
+        posthouse_crypto::certificate::client_certificate(&der)
+    };
+    for name in ["client.pem", "client-sign.pem"] {
+        assert_eq!(holder(name).unwrap().holder, "li");
     }
-    assert!(revoked(&site.config.data).unwrap().is_empty());
-    let serial = revoke(&site.config.data, &folder.join("client-sign.pem")).unwrap();
-    revoke(&site.config.data, &folder.join("client.pem")).unwrap();
-    let taken_back = revoked(&site.config.data).unwrap();
-    assert!(taken_back.contains(&serial) && taken_back.len() == 2);
+    assert_eq!(holder("client-encrypt.pem"), None, "what encrypts proves nobody");
+    let long = issue_client(&site.config, &"l".repeat(65), &folder, NOW).unwrap_err();
+    assert_eq!(long.code, code::BAD_CERTIFICATE, "cut off, it would be another's name");
     let asked = |site: &Site| client_authorities(&site.config).unwrap();
     assert!(matches!(asked(&site).national, ClientAuth::No));
     site.config.tls.client_certificates = ClientCertificates::Optional;
     assert!(matches!(asked(&site).national, ClientAuth::Optional(own) if own.len() == 1));
     assert!(matches!(asked(&site).international, ClientAuth::Optional(own) if own.len() == 1));
+}
+
+#[test]
+fn certificates_are_taken_back_one_by_one_or_all_of_an_agents() {
+    let site = Site::new("revoked", Profile::Both);
+    let data = &site.config.data;
+    let serial = |folder: &Path, name: &str| {
+        let text = fs::read_to_string(folder.join(name)).unwrap();
+        posthouse_crypto::certificate::facts_of_pem(&text).unwrap().serial
+    };
+    let issue = |agent: &str| {
+        let folder = data.join(agent);
+        issue_client(&site.config, agent, &folder, NOW).unwrap();
+        folder
+    };
+    let (li, wang) = (issue("li"), issue("wang"));
+    assert!(revoked(data).unwrap().is_empty());
+    let one = revoke(data, &wang.join("client-sign.pem")).unwrap();
+    assert_eq!(revoked(data).unwrap(), [one.clone()].into());
+    let half = revoke(data, &wang.join("client-encrypt.pem")).unwrap_err();
+    assert_eq!(half.code, code::BAD_CERTIFICATE, "it signs nobody in");
+
+    let names = ["client.pem", "client-sign.pem", "client-encrypt.pem"];
+    let all: Vec<_> = names.iter().map(|name| serial(&li, name)).collect();
+    assert_eq!(revoke_agent(data, "LI").unwrap(), all, "as signing in compares names");
+    let taken_back = revoked(data).unwrap();
+    assert!(taken_back.len() == 4 && all.iter().all(|serial| taken_back.contains(serial)));
+    issue("li");
+    assert!(!revoked(data).unwrap().contains(&serial(&li, "client.pem")), "a later one counts");
+    assert_eq!(revoke_agent(data, "l").unwrap_err().code, code::NOTHING_ISSUED);
+}
+
+#[test]
+fn an_authority_without_its_key_is_not_replaced() {
+    let site = Site::new("lost", Profile::Both);
+    site.certificates(NOW);
+    let tls = site.config.data.join("tls");
+    for world in [World::International, World::National] {
+        let name = if world == World::National { "sm-ca" } else { "ca" };
+        let (pem, key) = (tls.join(format!("{name}.pem")), tls.join(format!("{name}.key")));
+        let (was, away) = (fs::read(&pem).unwrap(), tls.join("away"));
+        fs::rename(&key, &away).unwrap();
+        let lost = authority_pem(&site.config.data, world).unwrap_err();
+        assert_eq!(lost.code, code::AUTHORITY_KEY_MISSING);
+        assert_eq!(fs::read(&pem).unwrap(), was);
+        fs::rename(&away, &key).unwrap();
+        assert!(authority_pem(&site.config.data, world).is_ok());
+        // A crash left the key alone: nobody has the certificate.
+        fs::remove_file(&pem).unwrap();
+        assert!(authority_pem(&site.config.data, world).is_ok());
+        assert_ne!(fs::read(&pem).unwrap(), was);
+    }
+}
+
+#[test]
+fn an_imported_certificate_is_one_secret_file_and_the_older_two_are_still_read() {
+    let site = Site::new("one-file", Profile::International);
+    let tls = site.config.data.join("tls");
+    let authority = posthouse_crypto::authority::Authority::create("provincial").unwrap();
+    let issue = || authority.issue(&["desk.local".to_owned()], TIME_FLOOR_S).unwrap();
+    let presented = || site.certificates(NOW).international.unwrap().facts().fingerprint.clone();
+    let own = presented();
+    let older = issue();
+    fs::write(tls.join("imported.pem"), older.chain_pem()).unwrap();
+    let torn = certificates(&site.config, NOW).unwrap_err();
+    assert_eq!(torn.code, code::BAD_CERTIFICATE_KEY, "half of one is not passed over");
+    fs::write(tls.join("imported.key"), older.key_pem()).unwrap();
+    assert_eq!(presented(), older.facts().fingerprint);
+
+    // One file with both, as many authorities deliver it.
+    let fresh = issue();
+    let both = format!("{}{}", fresh.key_pem(), fresh.chain_pem());
+    let both = site.file("both.pem", &both);
+    import(&site.config, &both, &both, NOW).unwrap();
+    assert_eq!(presented(), fresh.facts().fingerprint);
+    let mode = fs::metadata(tls.join("imported.pem")).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode, tls.join("imported.key").exists()), (0o600, false));
+    // A crash before the older key went.
+    fs::write(tls.join("imported.key"), older.key_pem()).unwrap();
+    assert_eq!(presented(), fresh.facts().fingerprint);
+    assert_ne!(presented(), own);
+    let identity = site.certificates(NOW).international.unwrap();
+    assert!(!identity.chain_pem().contains("KEY") && identity.key_pem().contains("KEY"));
 }

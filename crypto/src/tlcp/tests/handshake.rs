@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::pair::{Cut, Link, client_config, send, server_config};
 use super::pki::{AGENT, HOST, NOW_S, PKI, Plan};
-use crate::tlcp::{ClientAuth, ClientConfig, Connection, ServerConfig, State, Suite};
+use crate::tlcp::{Alert, ClientAuth, ClientConfig, Connection, ServerConfig, State, Suite};
 
 const CUTS: [Cut; 4] = [Cut::Whole, Cut::Bytes, Cut::Random(1), Cut::Random(2)];
 
@@ -205,6 +205,31 @@ fn a_pair_that_the_site_authority_issued_is_an_identity() {
     let link = Link::new(client, server).shaken();
     assert_eq!(link.client.agreed().unwrap().peer.len(), 2, "the root is not sent");
     assert_eq!(link.server.agreed().unwrap().peer[0], agent.sign.leaf());
+}
+
+#[test]
+fn the_sites_own_pair_is_no_clients_nor_an_agents_pair_a_servers() {
+    use crate::tlcp::{Identity, Presented, Roots};
+    use crate::x509::Authority;
+    let authority = Authority::create("Site").unwrap();
+    let site = authority.issue(&[HOST.to_owned()], NOW_S).unwrap();
+    let agent = authority.issue_client(HOST, NOW_S).unwrap();
+    let roots = Roots::new([authority.certificate().as_ref()]).unwrap();
+    let identity = |pair| Arc::new(Identity::of_pair(pair).unwrap());
+    let shaken = |server_pair, client_pair, suite| {
+        let mut server = ServerConfig::new(Presented::new(identity(server_pair)));
+        server.client_auth = ClientAuth::Required(roots.clone());
+        let mut client = ClientConfig::new(roots.clone());
+        client.identity = Some(identity(client_pair));
+        client.suites = vec![suite];
+        Link::new(client, server).run().map_err(|fault| fault.alert())
+    };
+    for suite in Suite::ALL {
+        assert_eq!(shaken(&site, &agent, suite), Ok(()));
+        let refused = Err(Some(Alert::UnsupportedCertificate));
+        assert_eq!(shaken(&site, &site, suite), refused, "as a client, {suite:?}");
+        assert_eq!(shaken(&agent, &agent, suite), refused, "as a server, {suite:?}");
+    }
 }
 
 #[test]
