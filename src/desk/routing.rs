@@ -464,7 +464,7 @@ mod tests {
         routing.update(&row(1, State::Assigned, Some(1)), Tick(0));
         let back =
             Proposal::Requeue { conversation: ConversationId(1), reason: QueueReason::AgentGone };
-        assert_eq!(routing.propose(Tick(1)), [back.clone()]);
+        assert_eq!(routing.propose(Tick(1)), std::slice::from_ref(&back));
         routing.refused(ConversationId(1), Tick(2));
         assert_eq!(routing.deadline(), Tick(1).after(PROPOSAL_MS));
         assert_eq!(routing.propose(Tick(1).after(PROPOSAL_MS)), [back]);
