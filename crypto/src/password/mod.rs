@@ -1,5 +1,6 @@
 //! Passwords: Argon2id (RFC 9106) or PBKDF2 with HMAC-SM3, kept as PHC strings. A sign-in costs the
-//! same work whether the user exists or not, so answers do not tell names.
+//! same work whether the user exists or not, so answers do not tell names; but for an agent whose
+//! password is still kept by the scheme of a former profile, until their next sign-in.
 
 mod sm3;
 
