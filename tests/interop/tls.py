@@ -29,8 +29,9 @@ def scan(port, authority, report):
     pathlib.Path(report).parent.mkdir(parents=True, exist_ok=True)
     words = ["--quiet", "--mozilla_config", "disable", "--json_out", report]
     words += ["--certinfo_ca_file", authority, *(f"--{name}" for name in SCANS)]
-    sslyze = pathlib.Path(sys.executable).with_name("sslyze")
-    done = run([sslyze, *words, f"localhost:{port}:127.0.0.1"])
+    # As a module: its script names the folder that it was installed in, which may have moved.
+    sslyze = [sys.executable, "-m", "sslyze"]
+    done = run([*sslyze, *words, f"localhost:{port}:127.0.0.1"])
     with open(report, encoding="utf-8") as text:
         (server,) = json.load(text)["server_scan_results"]
     if done.returncode != 0 or server["scan_status"] != "COMPLETED":
