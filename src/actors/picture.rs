@@ -1,14 +1,12 @@
 //! Agents' pictures: files of the site's own. A picture is named by its bytes, stored once, and
 //! kept as long as the site, because entries of the log name it.
 
-use std::path::PathBuf;
-
 use bytes::Bytes;
 use posthouse_crypto::token;
 use smallvec::smallvec;
 
 use super::account::random;
-use super::attachment::blocking;
+use super::attachment::{Download, blocking};
 use super::desk::Desk;
 use crate::base::limits::PICTURES_BYTES;
 use crate::base::{AgentId, BlobId, MessageKey, code};
@@ -47,11 +45,11 @@ impl Desk {
     ///
     /// # Errors
     /// `NO_BLOB`, also for every other file.
-    pub async fn picture(&self, id: BlobId) -> Result<(Attachment, PathBuf), Refusal> {
+    pub async fn picture(&self, id: BlobId) -> Result<(Attachment, Download), Refusal> {
         let found = self.0.reads.run(move |reader| reader.blob(id)).await?;
         let own = found.filter(|row| row.conversation.is_none());
         let row = own.ok_or(Refusal::new(code::NO_BLOB))?;
-        Ok((row.attachment, self.0.blobs.path(id)))
+        Ok((row.attachment, self.open_blob(id).await?))
     }
 
     /// One at a time, as all changes of the site: the same bytes may come twice.
@@ -66,9 +64,7 @@ impl Desk {
         let hash = token::sha256(&bytes);
         // Zeros are no id; nobody has a file with that hash.
         let id = BlobId::from_bytes(&hash[..16]).ok_or(Refusal::new(code::PICTURE_TYPE))?;
-        if let Ok((known, path)) = self.picture(id).await
-            && path.exists()
-        {
+        if let Ok((known, _)) = self.picture(id).await {
             return Ok(known);
         }
         let used = self.0.reads.run(|reader| reader.blob_bytes(None)).await?;
