@@ -1,7 +1,7 @@
 //! Attachments on their way to the disk and back. An upload belongs to a conversation before the
 //! message that shows it is sent.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::smallvec;
@@ -11,7 +11,7 @@ use crate::base::limits::CONVERSATION_BLOB_BYTES;
 use crate::base::{BlobId, ConversationId, Feed, code};
 use crate::desk::{Attachment, Refusal};
 use crate::session::Peer;
-use crate::store::{BlobRow, Fact, Fault, Item, NewBlob};
+use crate::store::{BlobRow, Fact, Fault, Item, KeptBlob, NewBlob};
 
 /// A file that is being received. Dropped before `finish` it leaves nothing behind.
 pub struct Upload {
@@ -50,7 +50,7 @@ impl Desk {
         Ok(Upload { desk: self.clone(), conversation, blob: Some(blob), room })
     }
 
-    /// What is known of an attachment of this conversation, and the file that holds it.
+    /// What is known of an attachment of this conversation, and its content.
     ///
     /// # Errors
     /// `NO_BLOB` also for one of another conversation.
@@ -59,7 +59,7 @@ impl Desk {
         peer: Peer,
         conversation: ConversationId,
         id: BlobId,
-    ) -> Result<(Attachment, PathBuf), Refusal> {
+    ) -> Result<(Attachment, Download), Refusal> {
         let feed = match peer {
             Peer::Visitor(_) => Feed::Public(conversation),
             Peer::Agent(_) => Feed::Full(conversation),
@@ -68,7 +68,49 @@ impl Desk {
         let found = self.0.reads.run(move |reader| reader.blob(id)).await?;
         let own = found.filter(|row| row.conversation == Some(conversation));
         let row = own.ok_or(Refusal::new(code::NO_BLOB))?;
-        Ok((row.attachment, self.0.blobs.path(id)))
+        Ok((row.attachment, self.open_blob(id).await?))
+    }
+
+    pub(super) async fn open_blob(&self, id: BlobId) -> Result<Download, Refusal> {
+        let blobs = self.0.blobs.clone();
+        let kept = blocking(move || blobs.open(id)).await;
+        Ok(Download(Arc::new(kept.map_err(|_| Refusal::new(code::NO_BLOB))?)))
+    }
+}
+
+/// An attachment on its way to a reader.
+#[derive(Clone)]
+pub struct Download(Arc<KeptBlob>);
+
+impl Download {
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    /// Some bytes from `from` on, at most `most` and 64 KiB: what a slow reader costs in memory.
+    ///
+    /// # Errors
+    /// The disk does not read, or the bytes were changed.
+    pub async fn piece(&self, from: u64, most: u64) -> Result<Bytes, Refusal> {
+        let kept = Arc::clone(&self.0);
+        Ok(blocking(move || kept.read(from, most)).await?.into())
+    }
+
+    /// All of it, for something small.
+    ///
+    /// # Errors
+    /// As `piece`.
+    pub async fn whole(&self) -> Result<Bytes, Refusal> {
+        let kept = Arc::clone(&self.0);
+        let read = move || {
+            let mut all = Vec::new();
+            while (all.len() as u64) < kept.size() {
+                all.extend(kept.read(all.len() as u64, u64::MAX)?);
+            }
+            Ok(all)
+        };
+        Ok(blocking(read).await?.into())
     }
 }
 
@@ -115,7 +157,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(fault)) => {
-            tracing::warn!(code = fault.code().0, %fault, "attachment not written");
+            tracing::warn!(code = fault.code().0, %fault, "attachment not written or read");
             Err(Refusal { code: fault.code(), retry_after_ms: 5_000 })
         }
         Err(_stopping) => Err(Refusal::new(code::GOING_AWAY)),

@@ -23,7 +23,7 @@ mod ticket;
 mod upkeep;
 
 pub use account::{Claim, Claimed, Proven, SignedIn, inbox_key};
-pub use attachment::Upload;
+pub use attachment::{Download, Upload};
 pub use connection::Credentials;
 pub use desk::{Desk, Standing, Surroundings};
 pub use front::Staff;

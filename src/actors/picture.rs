@@ -2,7 +2,6 @@
 //! kept as long as the site, because entries of the log name it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::PoisonError;
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use posthouse_crypto::token;
 use smallvec::smallvec;
 
 use super::account::random;
-use super::attachment::blocking;
+use super::attachment::{Download, blocking};
 use super::desk::Desk;
 use crate::base::limits::{PICTURES_A_DAY, PICTURES_BYTES};
 use crate::base::{AgentId, BlobId, MessageKey, Tick, code};
@@ -71,11 +70,11 @@ impl Desk {
     ///
     /// # Errors
     /// `NO_BLOB`, also for every other file.
-    pub async fn picture(&self, id: BlobId) -> Result<(Attachment, PathBuf), Refusal> {
+    pub async fn picture(&self, id: BlobId) -> Result<(Attachment, Download), Refusal> {
         let found = self.0.reads.run(move |reader| reader.blob(id)).await?;
         let own = found.filter(|row| row.conversation.is_none());
         let row = own.ok_or(Refusal::new(code::NO_BLOB))?;
-        Ok((row.attachment, self.0.blobs.path(id)))
+        Ok((row.attachment, self.open_blob(id).await?))
     }
 
     fn pace_picture(&self, of: AgentId) -> Result<(), Refusal> {
@@ -97,9 +96,7 @@ impl Desk {
         let hash = token::sha256(&bytes);
         // Zeros are no id; nobody has a file with that hash.
         let id = BlobId::from_bytes(&hash[..16]).ok_or(Refusal::new(code::PICTURE_TYPE))?;
-        if let Ok((known, path)) = self.picture(id).await
-            && path.exists()
-        {
+        if let Ok((known, _)) = self.picture(id).await {
             return Ok(known);
         }
         let used = self.0.reads.run(|reader| reader.blob_bytes(None)).await?;

@@ -53,7 +53,7 @@ pub struct Running {
 pub async fn start(setting: Setting) -> Result<Running, Fault> {
     let Setting { clock, counters, store: options, shards, claim_code, .. } = setting;
     let (endpoints, national) = (setting.endpoints, setting.national);
-    let blobs = store::Blobs::of(&options.dir);
+    let blobs = options.blobs()?;
     let (writer, reader, outcomes_of) = open(options, Arc::clone(&clock)).await?;
     let fabric = Fabric::Local(writer.clone());
     let hub = Arc::new(Hub::default());

@@ -16,6 +16,7 @@ mod cert;
 mod completions;
 mod config_command;
 mod doctor;
+mod keystore;
 mod operate;
 mod report;
 mod serve;
@@ -48,6 +49,8 @@ enum Command {
     Cert(cert::CertCommand),
     /// Run every check and say what to do.
     Doctor(doctor::Doctor),
+    /// A key store for a sealed site, in a process of its own.
+    Keystore(keystore::KeystoreCommand),
     /// Check and show the configuration.
     Config(config_command::ConfigCommand),
     /// Print completions for a shell.
@@ -133,6 +136,7 @@ impl Command {
             Self::Store(command) => command.run(out, language),
             Self::Cert(command) => command.run(out, language),
             Self::Doctor(command) => command.run(out, language),
+            Self::Keystore(command) => command.run(out),
             Self::Config(command) => command.run(out, language),
             Self::Completions(command) => command.run(out),
             #[cfg(feature = "test-peer")]

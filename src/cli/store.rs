@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use super::operate::{Absent, has_site, operate};
 use super::{Ending, Failure, Settings, report};
 use crate::base::code::{self, Code};
-use crate::base::{ConversationId, Language};
+use crate::base::{Clock as _, ConversationId, Language};
 use crate::desk::{Body, Content, Entry, Gone, Who};
 use crate::node;
+use crate::node::clock::SystemClock;
 use crate::node::control::{self, Called, Request};
 use crate::node::upkeep;
 use crate::store;
@@ -52,6 +53,11 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Give a sealed site another master key: from the next start on it seals what is written.
+    Rotate {
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Print every entry of the site in order.
     Dump {
         #[command(flatten)]
@@ -68,6 +74,7 @@ impl StoreCommand {
             Action::Check { settings, json } => check(&settings, json, out, language),
             Action::Repair { settings, json } => repair(&settings, json, out, language),
             Action::Restored { settings, json } => restored(&settings, json, out),
+            Action::Rotate { settings } => rotate(&settings, out),
             Action::Dump { settings, jsonl: _ } => dump(&settings, out),
         }
     }
@@ -188,12 +195,25 @@ fn restored(settings: &Settings, json: bool, out: &mut dyn Write) -> Result<Endi
     Ok(Ending::Done)
 }
 
+/// Prints the number of the new master.
+fn rotate(settings: &Settings, out: &mut dyn Write) -> Result<Ending, Failure> {
+    let config = settings.load()?.config;
+    let Some(source) = node::key_source(&config) else {
+        let wanted = "crypto.key.passphrase_file".to_owned();
+        return Err(Failure::coded(code::CONFIG_MISSING, wanted));
+    };
+    let master = store::key::rotate(&config.data, &source, SystemClock::default().wall());
+    writeln!(out, "{}", master.map_err(|fault| Failure::coded(fault.code(), fault.to_string()))?)?;
+    Ok(Ending::Done)
+}
+
 fn options(settings: &Settings) -> Result<store::Options, Failure> {
-    let options = node::store_options(&settings.load()?.config);
-    if has_site(&options.dir) {
-        return Ok(options);
+    let config = settings.load()?.config;
+    if !has_site(&config.data) {
+        return Err(Failure::coded(code::CLI_NO_SITE, config.data.display().to_string()));
     }
-    Err(Failure::coded(code::CLI_NO_SITE, options.dir.display().to_string()))
+    let now = SystemClock::default().wall();
+    node::sealed_options(&config, now).map_err(|fault| Failure::coded(fault.code, fault.detail))
 }
 
 /// What the running process answers; `None` when there is none.

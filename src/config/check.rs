@@ -31,6 +31,8 @@ pub fn settle_paths(config: &mut Config, tree: &Node, credentials: Option<&str>)
         (&mut config.tls.national.encrypt_certificate, "tls.national.encrypt_certificate"),
         (&mut config.tls.national.encrypt_key, "tls.national.encrypt_key"),
         (&mut config.metrics.token_file, "metrics.token_file"),
+        (&mut config.crypto.key.passphrase_file, "crypto.key.passphrase_file"),
+        (&mut config.crypto.key.agent_socket, "crypto.key.agent_socket"),
     ] {
         if let Some(path) = path {
             settle(path, key);
@@ -64,6 +66,7 @@ pub fn check(config: &Config, tree: &Node) -> Vec<Problem> {
         found.add(code::CONFIG_WRONG_VALUE, "log.level", problem::form("a log level"));
     }
     partners(config, &mut found);
+    key(config, &mut found);
     files(config, &mut found);
     found.problems
 }
@@ -94,6 +97,22 @@ impl Found<'_> {
             let key = if self.tree.find(&item).is_some() { item.as_str() } else { key };
             self.add(code::CONFIG_WRONG_VALUE, key, problem::form(form));
         }
+    }
+}
+
+/// One source of the site's key, and whole.
+fn key(config: &Config, found: &mut Found<'_>) {
+    const PASSPHRASE: &str = "crypto.key.passphrase_file";
+    const SOCKET: &str = "crypto.key.agent_socket";
+    const LABEL: &str = "crypto.key.agent_key";
+    let key = &config.crypto.key;
+    if key.passphrase_file.is_some() && key.agent_socket.is_some() {
+        found.add(code::CONFIG_CONFLICT, PASSPHRASE, Hint::Partner(SOCKET));
+    }
+    match (&key.agent_socket, &key.agent_key) {
+        (Some(_), None) => found.add(code::CONFIG_CONFLICT, SOCKET, Hint::Partner(LABEL)),
+        (None, Some(_)) => found.add(code::CONFIG_CONFLICT, LABEL, Hint::Partner(SOCKET)),
+        (Some(_), Some(_)) | (None, None) => {}
     }
 }
 

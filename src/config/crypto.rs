@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::key::Key;
 use super::model::Config;
 use crate::base::Family;
 
@@ -20,6 +21,7 @@ pub struct Crypto {
         national：仅使用 SM2、SM3、SM4，不支持国密的浏览器无法连接；both：同一端口同时提供两类证书，\
         支持国密的客户端使用国密，口令使用 Argon2id。"))]
     pub profile: Profile,
+    pub key: Key,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]

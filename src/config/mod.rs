@@ -4,6 +4,7 @@
 
 mod check;
 mod crypto;
+mod key;
 mod load;
 mod model;
 mod print;
@@ -15,6 +16,7 @@ mod tree;
 mod value;
 
 pub use crypto::{ClientCertificates, Crypto, National, Profile, SmHint, TlsFamily};
+pub use key::Key;
 pub use load::{Inputs, Loaded, Reloaded, load, reload};
 pub use model::{Acme, Config, Limits, Log, LogFormat, Metrics, Plugin, Site, Store, Tls, Tongue};
 pub use print::{Change, Setting, diff, reloaded, schema, settings, yaml};

@@ -6,13 +6,16 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use posthouse_crypto::family::Family;
+
 use super::Fault;
 use super::clock::SystemClock;
 use crate::actors::{self, Desk, Running};
 use crate::base::limits::JOURNAL_SEGMENTS;
-use crate::base::{Clock, Counters, Private, code};
+use crate::base::{Clock, Counters, Private, Wall, code};
 use crate::config::{Config, Profile};
 use crate::store;
+use crate::store::key::Source;
 
 /// The running desk.
 pub struct House {
@@ -45,7 +48,7 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
     let setting = actors::Setting {
         clock: Arc::clone(&clock),
         counters: Arc::clone(&counters),
-        store: store_options(config),
+        store: sealed_options(config, clock.wall())?,
         shards: std::thread::available_parallelism()
             .map_or(1, |cores| u8::try_from(cores.get()).unwrap_or(u8::MAX)),
         claim_code,
@@ -56,15 +59,47 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
     Ok(House { desk: running.desk.clone(), counters, clock, running })
 }
 
-/// Where and how the store of a configuration lies.
+/// Where and how the store of a configuration lies, with the keys of a sealed site; those are made
+/// when the folder has no store yet.
+///
+/// # Errors
+/// The keys do not open, or the folder was made without any.
+pub fn sealed_options(config: &Config, now: Wall) -> Result<store::Options, Fault> {
+    let mut options = store_options(config);
+    if let Some(source) = key_source(config) {
+        make_folder(&config.data)?;
+        let family = match config.crypto.profile {
+            Profile::National => Family::National,
+            Profile::International | Profile::Both => Family::International,
+        };
+        let file = store::key::open_or_make(&config.data, &source, family, now)?;
+        options.keys = file.keys();
+    }
+    Ok(options)
+}
+
+/// What opens the site's keys; `None` for a site that is not sealed.
 #[must_use]
-pub fn store_options(config: &Config) -> store::Options {
+pub fn key_source(config: &Config) -> Option<Source> {
+    let key = &config.crypto.key;
+    match (&key.passphrase_file, &key.agent_socket, &key.agent_key) {
+        (Some(path), _, _) => Some(Source::Passphrase(path.clone())),
+        (None, Some(socket), Some(label)) => {
+            Some(Source::Agent { socket: socket.clone(), label: label.clone() })
+        }
+        (None, _, _) => None,
+    }
+}
+
+/// Where and how the store of a configuration lies, without keys.
+fn store_options(config: &Config) -> store::Options {
     store::Options {
         dir: config.data.clone(),
         segments: JOURNAL_SEGMENTS,
         segment_bytes: config.store.journal_segment_bytes(),
         redb_cache_bytes: config.store.redb_cache_bytes(),
         min_commit_interval_ms: u64::from(config.store.min_commit_interval_ms),
+        keys: None,
     }
 }
 

@@ -19,7 +19,7 @@ pub mod upkeep;
 
 use std::path::Path;
 
-pub use house::{House, build, runtime, store_options};
+pub use house::{House, build, key_source, runtime, sealed_options};
 pub use offline::{OperateFault, operate, probe_offline};
 
 use crate::base::Language;

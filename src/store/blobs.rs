@@ -1,20 +1,39 @@
-//! Attachments as files: `blobs/xx/<id>`, where `xx` are the last two digits of the id. Invariant:
-//! a file has its name only when it is whole and synced; what was not finished is removed.
+//! Attachments as files: `blobs/xx/<id>`, where `xx` are the last two digits of the id; in a sealed
+//! store each is sealed with a key of its own. Invariant: a file has its name only when it is whole
+//! and synced; what was not finished is removed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use posthouse_crypto::family::Family;
 use posthouse_crypto::hash::Sha256;
+use posthouse_crypto::seal::{
+    self, BadSeal, CHUNK_BYTES, HEAD_BYTES, Keys, Purpose, RecordKeys, StreamReader, StreamWriter,
+};
+use posthouse_crypto::token::NoRandomness;
 
 use super::Fault;
 use crate::base::BlobId;
+
+const WHAT: &str = "attachment";
+/// A chunk as it lies on the disk: with its tag.
+const SEALED_CHUNK: usize = CHUNK_BYTES + 16;
 
 /// The folder of attachments.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     folder: PathBuf,
+    wrap: Option<Wrap>,
+}
+
+/// What wraps the attachments' own keys.
+#[derive(Clone, Debug)]
+struct Wrap {
+    family: Family,
+    keys: Arc<RecordKeys>,
 }
 
 /// A file that is being written; dropped before `finish` it is removed.
@@ -23,16 +42,41 @@ pub struct NewBlob {
     id: BlobId,
     blobs: Blobs,
     file: File,
+    seal: Option<Chunks>,
     hash: Sha256,
     size: u64,
     finished: bool,
 }
 
+/// A sealed stream that waits for the rest of a chunk.
+#[derive(Debug)]
+struct Chunks {
+    writer: StreamWriter,
+    chunk: Vec<u8>,
+}
+
+/// An attachment that is read, in any order.
+#[derive(Debug)]
+pub struct KeptBlob {
+    file: File,
+    seal: Option<StreamReader>,
+    size: u64,
+}
+
 impl Blobs {
-    /// The attachments of the store in this data folder.
-    #[must_use]
-    pub fn of(data: &Path) -> Self {
-        Self { folder: data.join("blobs") }
+    /// The attachments of the store in this data folder, sealed when there are keys.
+    ///
+    /// # Errors
+    /// No randomness to seal with.
+    pub fn of(data: &Path, keys: Option<&Keys>) -> Result<Self, Fault> {
+        let wrap = match keys {
+            Some(keys) => {
+                let records = RecordKeys::new(keys, Purpose::Wrap).map_err(no_randomness)?;
+                Some(Wrap { family: keys.family(), keys: Arc::new(records) })
+            }
+            None => None,
+        };
+        Ok(Self { folder: data.join("blobs"), wrap })
     }
 
     /// Where an attachment lies.
@@ -40,6 +84,33 @@ impl Blobs {
     pub fn path(&self, id: BlobId) -> PathBuf {
         let name = id.to_string();
         self.folder.join(&name[30..]).join(name)
+    }
+
+    /// Length of an attachment in the clear; `None` when there is no file that could be one.
+    #[must_use]
+    pub fn size(&self, id: BlobId) -> Option<u64> {
+        let length = fs::metadata(self.path(id)).ok()?.len();
+        if self.wrap.is_some() { seal::plain_bytes(length) } else { Some(length) }
+    }
+
+    /// Opens an attachment.
+    ///
+    /// # Errors
+    /// There is none, the disk does not read, or it was changed.
+    pub fn open(&self, id: BlobId) -> Result<KeptBlob, Fault> {
+        let open = || {
+            let file = File::open(self.path(id))?;
+            let length = file.metadata()?.len();
+            let Some(wrap) = &self.wrap else {
+                return Ok(KeptBlob { file, seal: None, size: length });
+            };
+            let size = seal::plain_bytes(length).ok_or_else(broken)?;
+            let mut head = [0; HEAD_BYTES];
+            file.read_exact_at(&mut head, 0)?;
+            let reader = StreamReader::open(wrap.family, &wrap.keys, &id.to_bytes(), &head);
+            Ok(KeptBlob { file, seal: Some(reader.map_err(|_| broken())?), size })
+        };
+        open().map_err(Fault::disk(WHAT))
     }
 
     /// Begins a file under a name of its own.
@@ -52,13 +123,72 @@ impl Blobs {
             fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)
         };
-        let file = open().map_err(Fault::disk("attachment"))?;
-        let blobs = self.clone();
-        Ok(NewBlob { id, blobs, file, hash: Sha256::default(), size: 0, finished: false })
+        let file = open().map_err(Fault::disk(WHAT))?;
+        let (blobs, hash) = (self.clone(), Sha256::default());
+        let mut blob = NewBlob { id, blobs, file, seal: None, hash, size: 0, finished: false };
+        if let Some(wrap) = &self.wrap {
+            let writer = StreamWriter::begin(wrap.family).map_err(no_randomness)?;
+            // The head names the file, whose name is known at its end.
+            blob.file.write_all(&[0; HEAD_BYTES]).map_err(Fault::disk(WHAT))?;
+            blob.seal = Some(Chunks { writer, chunk: Vec::new() });
+        }
+        Ok(blob)
     }
 
     fn unfinished(&self, id: BlobId) -> PathBuf {
         self.path(id).with_extension("new")
+    }
+}
+
+impl KeptBlob {
+    /// Length in the clear.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Some bytes from `from` on, at most `most` and 64 KiB; none at the end.
+    ///
+    /// # Errors
+    /// The disk does not read, or the bytes were changed.
+    pub fn read(&self, from: u64, most: u64) -> Result<Vec<u8>, Fault> {
+        let left = most.min(self.size.saturating_sub(from)).min(CHUNK_BYTES as u64);
+        let left = usize::try_from(left).unwrap_or(CHUNK_BYTES);
+        if left == 0 {
+            return Ok(Vec::new());
+        }
+        let read = || match &self.seal {
+            None => {
+                let mut bytes = vec![0; left];
+                self.file.read_exact_at(&mut bytes, from).map(|()| bytes)
+            }
+            Some(reader) => {
+                let (number, mut chunk) = self.chunk_at(from, reader)?;
+                let start = usize::try_from(from - number * CHUNK_BYTES as u64).unwrap_or(0);
+                let end = (start + left).min(chunk.len());
+                chunk.truncate(end);
+                Ok(chunk.split_off(start.min(end)))
+            }
+        };
+        read().map_err(Fault::disk(WHAT))
+    }
+
+    /// The chunk that holds this byte, in the clear, and its number.
+    fn chunk_at(&self, from: u64, reader: &StreamReader) -> io::Result<(u64, Vec<u8>)> {
+        let number = from / CHUNK_BYTES as u64;
+        let last = (self.size - 1) / CHUNK_BYTES as u64;
+        let mut sealed = vec![0; SEALED_CHUNK];
+        if number == last {
+            let rest = usize::try_from(self.size - last * CHUNK_BYTES as u64).unwrap_or(0);
+            sealed.truncate(rest + SEALED_CHUNK - CHUNK_BYTES);
+        }
+        let at = HEAD_BYTES as u64 + number * SEALED_CHUNK as u64;
+        self.file.read_exact_at(&mut sealed, at)?;
+        let counted = u32::try_from(number).map_err(|_| broken())?;
+        let opened = reader.chunk(counted, number == last, &mut sealed);
+        let length = opened.map_err(|_| broken())?.len();
+        sealed.truncate(length);
+        Ok((number, sealed))
     }
 }
 
@@ -77,7 +207,11 @@ impl NewBlob {
     /// # Errors
     /// The disk does not take it.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.file.write_all(bytes).map_err(Fault::disk("attachment"))?;
+        match &mut self.seal {
+            None => self.file.write_all(bytes),
+            Some(chunks) => chunks.write(bytes, &mut self.file),
+        }
+        .map_err(Fault::disk(WHAT))?;
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())
@@ -97,12 +231,21 @@ impl NewBlob {
     /// # Errors
     /// As `finish`.
     pub fn finish_as(mut self, id: BlobId) -> Result<[u8; 32], Fault> {
-        self.settle(id).map_err(Fault::disk("attachment"))?;
+        self.settle(id)?;
         self.finished = true;
         Ok(self.hash.clone().finish())
     }
 
-    fn settle(&self, id: BlobId) -> io::Result<()> {
+    fn settle(&mut self, id: BlobId) -> Result<(), Fault> {
+        if let (Some(chunks), Some(wrap)) = (&mut self.seal, &self.blobs.wrap) {
+            let head = chunks.writer.head(&wrap.keys, &id.to_bytes()).map_err(no_randomness)?;
+            let put = chunks.put(true, &mut self.file);
+            put.and_then(|()| self.file.write_all_at(&head, 0)).map_err(Fault::disk(WHAT))?;
+        }
+        self.name(id).map_err(Fault::disk(WHAT))
+    }
+
+    fn name(&self, id: BlobId) -> io::Result<()> {
         self.file.sync_all()?;
         let path = self.blobs.path(id);
         fs::create_dir_all(path.parent().unwrap_or(&self.blobs.folder))?;
@@ -112,6 +255,37 @@ impl NewBlob {
         }
         Ok(())
     }
+}
+
+impl Chunks {
+    /// Keeps the last chunk back, also when it is full: it may be the stream's last.
+    fn write(&mut self, mut bytes: &[u8], file: &mut File) -> io::Result<()> {
+        while !bytes.is_empty() {
+            if self.chunk.len() == CHUNK_BYTES {
+                self.put(false, file)?;
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(CHUNK_BYTES - self.chunk.len()));
+            self.chunk.extend_from_slice(now);
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, last: bool, file: &mut File) -> io::Result<()> {
+        let sealed = self.writer.seal(&mut self.chunk, last);
+        sealed.ok_or_else(|| io::Error::other("longer than 256 TiB"))?;
+        file.write_all(&self.chunk)?;
+        self.chunk.clear();
+        Ok(())
+    }
+}
+
+fn no_randomness(fault: NoRandomness) -> Fault {
+    Fault::Disk { what: "random", source: io::Error::other(fault) }
+}
+
+fn broken() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, BadSeal)
 }
 
 impl Drop for NewBlob {
@@ -127,20 +301,90 @@ impl Drop for NewBlob {
 mod tests {
     use super::*;
 
+    fn folder(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("posthouse-{name}-{}", std::process::id()))
+    }
+
+    fn keys() -> Keys {
+        let master = posthouse_crypto::family::Secret::new([7; 32]);
+        Keys::new(Family::National, vec![(1, master)]).unwrap()
+    }
+
+    fn whole(blob: &KeptBlob) -> Result<Vec<u8>, Fault> {
+        let mut all = Vec::new();
+        loop {
+            let piece = blob.read(all.len() as u64, u64::MAX)?;
+            if piece.is_empty() {
+                return Ok(all);
+            }
+            all.extend(piece);
+        }
+    }
+
     #[test]
     fn a_file_has_its_name_when_it_is_whole() {
-        let data = std::env::temp_dir().join(format!("posthouse-blobs-{}", std::process::id()));
-        let blobs = Blobs::of(&data);
+        let data = folder("blobs");
+        let blobs = Blobs::of(&data, None).unwrap();
         let mut blob = blobs.create(BlobId(0xab)).unwrap();
         blob.write(b"one").unwrap();
         assert!(!blobs.path(BlobId(0xab)).exists());
         let hash = blob.finish().unwrap();
         assert_eq!(hash, posthouse_crypto::token::sha256(b"one"));
         assert_eq!(fs::read(blobs.path(BlobId(0xab))).unwrap(), b"one");
+        assert_eq!(whole(&blobs.open(BlobId(0xab)).unwrap()).unwrap(), b"one");
 
         let dropped = blobs.create(BlobId(0xcd)).unwrap();
         drop(dropped);
         assert!(!blobs.unfinished(BlobId(0xcd)).exists());
+        fs::remove_dir_all(data).unwrap();
+    }
+
+    #[test]
+    fn a_sealed_file_reads_the_same_and_shows_nothing_on_the_disk() {
+        let data = folder("sealed-blobs");
+        let blobs = Blobs::of(&data, Some(&keys())).unwrap();
+        for (id, length) in [(1, 0), (2, 5), (3, CHUNK_BYTES), (4, 2 * CHUNK_BYTES + 77)] {
+            let plain: Vec<u8> = b"a known text. ".iter().copied().cycle().take(length).collect();
+            let mut blob = blobs.create(BlobId(id)).unwrap();
+            plain.chunks(1000).for_each(|piece| blob.write(piece).unwrap());
+            let hash = blob.finish().unwrap();
+            assert_eq!(hash, posthouse_crypto::token::sha256(&plain));
+            let kept = blobs.open(BlobId(id)).unwrap();
+            assert_eq!((kept.size(), blobs.size(BlobId(id))), (length as u64, Some(length as u64)));
+            assert_eq!(whole(&kept).unwrap(), plain);
+            let disk = fs::read(blobs.path(BlobId(id))).unwrap();
+            assert!(!disk.windows(12).any(|bytes| bytes == b"a known text"));
+        }
+        let kept = blobs.open(BlobId(4)).unwrap();
+        let from = CHUNK_BYTES as u64 - 4;
+        assert_eq!(kept.read(from, 100).unwrap().len(), 4, "up to the chunk's end");
+        assert_eq!(kept.read(from + 4, 100).unwrap().len(), 100);
+        assert_eq!(kept.read(kept.size(), 100).unwrap(), b"");
+        fs::remove_dir_all(data).unwrap();
+    }
+
+    #[test]
+    fn a_sealed_file_that_was_changed_cut_or_renamed_is_a_fault() {
+        let data = folder("broken-blobs");
+        let blobs = Blobs::of(&data, Some(&keys())).unwrap();
+        let mut blob = blobs.create(BlobId(0x1ff)).unwrap();
+        blob.write(&vec![7; CHUNK_BYTES + 100]).unwrap();
+        blob.finish().unwrap();
+        let path = blobs.path(BlobId(0x1ff));
+        let disk = fs::read(&path).unwrap();
+        let read = |id: BlobId| blobs.open(id).and_then(|kept| whole(&kept));
+        assert_eq!(read(BlobId(0x1ff)).unwrap().len(), CHUNK_BYTES + 100);
+        for at in [0, 40, HEAD_BYTES, HEAD_BYTES + SEALED_CHUNK, disk.len() - 1] {
+            let mut changed = disk.clone();
+            changed[at] ^= 1;
+            fs::write(&path, changed).unwrap();
+            assert!(matches!(read(BlobId(0x1ff)), Err(Fault::Tampered { .. })), "byte {at}");
+        }
+        fs::write(&path, &disk[..HEAD_BYTES + SEALED_CHUNK]).unwrap();
+        assert!(matches!(read(BlobId(0x1ff)), Err(Fault::Tampered { .. })), "cut");
+        fs::write(&path, &disk).unwrap();
+        fs::rename(&path, blobs.path(BlobId(0x2ff))).unwrap();
+        assert!(matches!(read(BlobId(0x2ff)), Err(Fault::Tampered { .. })), "another's name");
         fs::remove_dir_all(data).unwrap();
     }
 }

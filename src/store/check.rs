@@ -18,7 +18,7 @@ use super::origin::Standing;
 use super::overlay::Overlay;
 use super::reader::Reader;
 use super::shared::{JOURNAL_FILE, Shared};
-use super::storage::{Disk, Folder};
+use super::storage::Disk;
 use super::walk::Walk;
 use crate::base::Position;
 use crate::base::code::{self, Code};
@@ -72,8 +72,8 @@ pub struct Repair {
 /// The folder is in use or has no store, or the disk does not read.
 pub fn check(options: &Options) -> Result<Checkup, Fault> {
     let _lock = options.lock()?;
-    let blobs = Some(Blobs::of(&options.dir));
-    check_disk(&Folder::new(&options.dir), options.shape(), options.redb_cache_bytes, blobs)
+    let (disk, blobs) = (options.disk()?, Some(options.blobs()?));
+    check_disk(disk.as_ref(), options.shape(), options.redb_cache_bytes, blobs)
 }
 
 /// Repairs what can be: a damaged journal is moved aside when what is whole of it is in the
@@ -83,8 +83,7 @@ pub fn check(options: &Options) -> Result<Checkup, Fault> {
 /// As `check`, or the disk takes no writes.
 pub fn repair(options: &Options) -> Result<Repair, Fault> {
     let _lock = options.lock()?;
-    let disk = Arc::new(Folder::new(&options.dir));
-    let blobs = Some(Blobs::of(&options.dir));
+    let (disk, blobs) = (options.disk()?, Some(options.blobs()?));
     repair_disk(disk, options.shape(), options.redb_cache_bytes, blobs)
 }
 
@@ -120,7 +119,8 @@ pub(super) fn check_disk(
     while walk.step(&txn)? {}
     checkup.take(walk.checkup);
     let journal = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
-    match scan(journal.as_ref(), shape, &standing.epochs(), applied) {
+    let keys = disk.records();
+    match scan(journal.as_ref(), shape, &standing.epochs(), applied, keys.as_deref()) {
         Ok(found) => check_journal(&found, applied, &mut checkup),
         Err(Fault::Disk { what, source }) => return Err(Fault::Disk { what, source }),
         Err(fault) => checkup.find(fault.code(), fault.to_string()),
@@ -144,7 +144,9 @@ pub(super) fn repair_disk(
     let standing = database.read(Standing::read)?;
     let applied = standing.applied;
     let journal = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
-    let damaged = match scan(journal.as_ref(), shape, &standing.epochs(), applied) {
+    let keys = disk.records();
+    let damaged = match scan(journal.as_ref(), shape, &standing.epochs(), applied, keys.as_deref())
+    {
         Ok(found) if found.damage.is_none() => None,
         Ok(found) => Some(keep_whole(&database, &found, applied)?),
         Err(Fault::ForeignJournal) => Some(applied),
@@ -264,7 +266,8 @@ impl LiveCheck {
         let (applied, durable) = (shared.applied(), shared.durable());
         self.walk.checkup.waiting = durable.0.saturating_sub(applied.0);
         let file = shared.disk.open(JOURNAL_FILE, false).map_err(Fault::disk("journal"))?;
-        let found = match scan(file.as_ref(), shared.shape, &shared.epochs(), applied) {
+        let (epochs, keys) = (shared.epochs(), shared.disk.records());
+        let found = match scan(file.as_ref(), shared.shape, &epochs, applied, keys.as_deref()) {
             Ok(found) => found,
             Err(Fault::Disk { what, source }) => return Err(Fault::Disk { what, source }),
             Err(fault) => {

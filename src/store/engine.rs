@@ -58,12 +58,13 @@ impl Engine {
         let standing = database.read(Standing::read)?;
         let (applied, shape) = (standing.applied, layout.shape);
         let file = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
-        let found = scan(file.as_ref(), shape, &standing.epochs(), applied)?;
+        let keys = disk.records();
+        let found = scan(file.as_ref(), shape, &standing.epochs(), applied, keys.as_deref())?;
         if let Some(damage) = found.damage {
             return Err(damage.into());
         }
         let seed = u64::try_from(layout.chance >> 64).unwrap_or(0);
-        let journal = Journal::resume(Arc::clone(&file), shape, standing.epoch, &found, seed);
+        let journal = Journal::resume(Arc::clone(&file), shape, standing.epoch, &found, seed, keys);
         let mut core = Core::new(found.last);
         let (mut tail, mut unsure) = (Tail::default(), Vec::new());
         let mut ended = None;

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use posthouse_crypto::seal::BadSeal;
+use posthouse_crypto::seal::key_file::KeyFault;
+
 use crate::base::code::{self, Code};
 
 /// The world's fault: the disk, the file, the format.
@@ -23,6 +26,16 @@ pub enum Fault {
     ForeignJournal,
     #[error("the journal has no free segment")]
     Full,
+    #[error("{what}: sealed bytes were changed, moved, or sealed with another key")]
+    Tampered { what: &'static str },
+    #[error("the store is sealed and no key is configured")]
+    Sealed,
+    #[error("the store is not sealed, but a key is configured")]
+    NotSealed,
+    #[error("{path}: {source}")]
+    Passphrase { path: String, source: io::Error },
+    #[error("key file: {0}")]
+    Key(#[from] KeyFault),
 }
 
 impl Fault {
@@ -40,6 +53,10 @@ impl Fault {
             Self::NewerFormat { .. } => code::NEWER_FORMAT,
             Self::ForeignJournal => code::FOREIGN_JOURNAL,
             Self::Full => code::JOURNAL_FULL,
+            Self::Tampered { .. } => code::SEAL_BROKEN,
+            Self::Sealed => code::STORE_SEALED,
+            Self::NotSealed => code::STORE_NOT_SEALED,
+            Self::Key(_) | Self::Passphrase { .. } => code::KEY_FAULT,
         }
     }
 
@@ -49,8 +66,16 @@ impl Fault {
         matches!(self, Self::Disk { .. } | Self::Full)
     }
 
+    /// A file's error: the disk's, or a seal's that comes through the same interface.
+    fn io(what: &'static str, source: io::Error) -> Self {
+        match source.get_ref() {
+            Some(inner) if inner.is::<BadSeal>() => Self::Tampered { what },
+            Some(_) | None => Self::Disk { what, source },
+        }
+    }
+
     pub(super) fn disk(what: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Disk { what, source }
+        move |source| Self::io(what, source)
     }
 }
 
@@ -58,7 +83,7 @@ impl From<redb::Error> for Fault {
     #[allow(clippy::wildcard_enum_match_arm)] // redb's enum is open: what is not the disk is damage
     fn from(error: redb::Error) -> Self {
         match error {
-            redb::Error::Io(source) => Self::Disk { what: "database", source },
+            redb::Error::Io(source) => Self::io("database", source),
             redb::Error::PreviousIo => Self::Disk {
                 what: "database",
                 source: io::Error::other("an earlier failure closed the database"),

@@ -11,11 +11,13 @@ mod database;
 pub mod engine;
 pub mod fault;
 pub mod journal;
+pub mod key;
 mod lists;
 mod origin;
 mod overlay;
 mod reader;
 mod row;
+pub mod sealed;
 mod shared;
 #[doc(hidden)]
 pub mod sim;
@@ -30,7 +32,7 @@ mod walk;
 mod words;
 mod writer;
 
-pub use blobs::{Blobs, NewBlob};
+pub use blobs::{Blobs, KeptBlob, NewBlob};
 pub use check::{Checkup, Finding, LiveCheck, Repair, check, repair};
 pub use fault::Fault;
 pub use reader::Reader;
@@ -38,6 +40,10 @@ pub use site_reader::SiteReader;
 pub use threads::{Answer, Sink, Writer};
 pub use words::*;
 
+use posthouse_crypto::seal::Keys;
+
+use self::sealed::SealedDisk;
+use self::storage::Disk;
 use crate::base::limits::{self, JOURNAL_SEGMENT_BYTES, JOURNAL_SEGMENTS, REDB_CACHE_BYTES};
 use crate::base::{Clock, Epoch, Index};
 
@@ -51,6 +57,8 @@ pub struct Options {
     pub redb_cache_bytes: usize,
     /// Least time between two commits: a floor for memory cards; 0 = none.
     pub min_commit_interval_ms: u64,
+    /// Keys of a sealed store; `None` for a plain one.
+    pub keys: Option<Keys>,
 }
 
 impl Options {
@@ -62,6 +70,7 @@ impl Options {
             segment_bytes: JOURNAL_SEGMENT_BYTES,
             redb_cache_bytes: REDB_CACHE_BYTES,
             min_commit_interval_ms: 0,
+            keys: None,
         }
     }
 
@@ -76,6 +85,24 @@ impl Options {
 
     fn shape(&self) -> journal::Shape {
         journal::Shape { segments: self.segments, segment_bytes: self.segment_bytes }
+    }
+
+    /// The folder, sealed when there are keys.
+    fn disk(&self) -> Result<Arc<dyn Disk>, Fault> {
+        let folder = Arc::new(storage::Folder::new(&self.dir));
+        match &self.keys {
+            Some(keys) => Ok(Arc::new(SealedDisk::open(folder, keys.clone())?)),
+            None if sealed::is_sealed(folder.as_ref())? => Err(Fault::Sealed),
+            None => Ok(folder),
+        }
+    }
+
+    /// Where attachments lie.
+    ///
+    /// # Errors
+    /// No randomness to seal with.
+    pub fn blobs(&self) -> Result<Blobs, Fault> {
+        Blobs::of(&self.dir, self.keys.as_ref())
     }
 
     /// Takes the folder's lock.
@@ -99,8 +126,7 @@ pub fn open(
     sink: Sink,
 ) -> Result<(Writer, Reader), Fault> {
     let lock = options.lock()?;
-    let disk = Arc::new(storage::Folder::new(&options.dir));
-    let engine = engine::Engine::open(disk, options.layout()?)?;
+    let engine = engine::Engine::open(options.disk()?, options.layout()?)?;
     let reader = engine.reader();
     let interval = options.min_commit_interval_ms;
     let writer = Writer::start(engine, Some(lock), clock, interval, sink)?;
@@ -115,8 +141,7 @@ pub fn open(
 /// The folder is in use, or the disk fails.
 pub fn restored(options: &Options) -> Result<Epoch, Fault> {
     let _lock = options.lock()?;
-    let disk = Arc::new(storage::Folder::new(&options.dir));
-    let engine = engine::Engine::open(disk, options.layout()?)?;
+    let engine = engine::Engine::open(options.disk()?, options.layout()?)?;
     engine.renew_epoch(Epoch(options.layout()?.chance.max(1)))
 }
 
@@ -126,8 +151,7 @@ pub fn restored(options: &Options) -> Result<Epoch, Fault> {
 /// The folder is in use, the disk fails, or a row is damaged.
 pub fn dump(options: &Options, mut take: impl FnMut(DumpRow)) -> Result<(), Fault> {
     let _lock = options.lock()?;
-    let disk = Arc::new(storage::Folder::new(&options.dir));
-    let reader = engine::Engine::open(disk, options.layout()?)?.reader();
+    let reader = engine::Engine::open(options.disk()?, options.layout()?)?.reader();
     let mut after = Index(0);
     loop {
         let rows = reader.dump(after, limits::PAGE_ENTRIES)?;

@@ -36,13 +36,17 @@ impl Overlay {
 
     /// The page as the file has it, zeros behind its end.
     fn page(&self, number: u64) -> io::Result<Box<[u8]>> {
-        let mut page = vec![0; usize::try_from(PAGE).unwrap_or(0)].into_boxed_slice();
+        let mut page = empty();
         let start = number * PAGE;
         let there = self.file.length()?.saturating_sub(start).min(PAGE);
         let there = usize::try_from(there).unwrap_or(0);
         self.file.read_at(&mut page[..there], start)?;
         Ok(page)
     }
+}
+
+fn empty() -> Box<[u8]> {
+    vec![0; usize::try_from(PAGE).unwrap_or(0)].into_boxed_slice()
 }
 
 /// The pieces of a range by page: page, first byte in it, range of the piece in the whole.
@@ -86,6 +90,8 @@ impl Storage for Overlay {
         for (number, within, piece) in pieces(offset, bytes.len()) {
             let page = match state.pages.entry(number) {
                 Entry::Occupied(there) => there.into_mut(),
+                // What is written over as a whole need not be readable.
+                Entry::Vacant(free) if piece.len() as u64 == PAGE => free.insert(empty()),
                 Entry::Vacant(free) => free.insert(self.page(number)?),
             };
             page[within..within + piece.len()].copy_from_slice(&bytes[piece]);

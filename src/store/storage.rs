@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use posthouse_crypto::seal::RecordKeys;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// One file. Writes are durable after `sync` only.
@@ -29,6 +30,10 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn exists(&self, name: &str) -> io::Result<bool>;
     /// Renames a file and makes that durable.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// The keys that seal the journal's records, when the disk is sealed.
+    fn records(&self) -> Option<Arc<RecordKeys>> {
+        None
+    }
     /// A number that these very files have, and no copy of them.
     fn origin(&self, names: &[&str]) -> io::Result<u128>;
 }

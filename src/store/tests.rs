@@ -22,6 +22,7 @@ use crate::wire::{decode_entry, encode_entry};
 mod bytes;
 mod copies;
 mod live;
+mod sealed;
 
 pub(super) const LAYOUT: Layout = Layout {
     shape: Shape { segments: 3, segment_bytes: 16 * 1024 },
@@ -106,6 +107,15 @@ impl Bench {
         let Self { disk, engine, reader } = self;
         drop((engine, reader));
         disk.power_cut();
+        let engine = Engine::open(Arc::new(disk.clone()), LAYOUT).unwrap();
+        let reader = engine.reader();
+        Self { disk, engine, reader }
+    }
+
+    fn reopened_after_kill(self) -> Self {
+        let Self { disk, engine, reader } = self;
+        drop((engine, reader));
+        disk.kill();
         let engine = Engine::open(Arc::new(disk.clone()), LAYOUT).unwrap();
         let reader = engine.reader();
         Self { disk, engine, reader }

@@ -166,8 +166,7 @@ impl Walk {
                 continue;
             };
             let Some(blobs) = &self.blobs else { continue };
-            let there = std::fs::metadata(blobs.path(blob.id)).map(|file| file.len());
-            if there.ok() != Some(blob.attachment.size) {
+            if blobs.size(blob.id) != Some(blob.attachment.size) {
                 self.checkup.find(code::BLOB_MISSING, format!("attachment {}", blob.id));
             }
         }

@@ -9,12 +9,17 @@ use posthouse::base::{ConversationId, Feed, InboxId, Index, MessageKey, TeamId, 
 use posthouse::desk::{Author, Body, Content, Conversation, Entry, Feeds, Placed, Profile, Who};
 use posthouse::store::engine::{Engine, Layout};
 use posthouse::store::journal::Shape;
+use posthouse::store::sealed::SealedDisk;
 use posthouse::store::sim::{Faults, SimDisk};
 use posthouse::store::{Fault, Item, NewEntry, Proposal, Reader};
 use posthouse::wire::{decode_entry, encode_entry};
+use posthouse_crypto::family::{Family, Secret};
+use posthouse_crypto::seal::Keys;
 
 const LIVES: u32 = 12;
 const CONVERSATIONS: u64 = 4;
+/// Pages that a page key seals here.
+const PAGES_OF_A_KEY: u64 = 50;
 const VISITOR: Who = Who::Visitor(VisitorId(1));
 
 /// What is broken on purpose.
@@ -29,6 +34,8 @@ pub struct Run {
     disk: SimDisk,
     chance: Seeded,
     control: Control,
+    /// The store is sealed, and its page key changes after a few pages.
+    sealed: bool,
     cuts: u64,
     next_key: u128,
     /// Every proposal ever made: the keys of its messages, and whether it was acknowledged.
@@ -44,12 +51,17 @@ struct Made {
 
 type Verdict = Result<(), String>;
 
+fn keys() -> Keys {
+    Keys::new(Family::National, vec![(1, Secret::new([7; 32]))]).unwrap()
+}
+
 impl Run {
-    pub fn new(seed: u64, control: Control) -> Self {
+    pub fn new(seed: u64, control: Control, sealed: bool) -> Self {
         Self {
             disk: SimDisk::new(seed),
             chance: Seeded::new(seed ^ 0x5eed),
             control,
+            sealed,
             cuts: 0,
             next_key: 1,
             proposals: Vec::new(),
@@ -82,7 +94,12 @@ impl Run {
         let shape = Shape { segments: 3, segment_bytes: 16 * 1024 };
         let chance = self.chance.wide();
         let layout = Layout { shape, cache_bytes: 256 * 1024, chance };
-        Engine::open(Arc::new(self.disk.clone()), layout)
+        let disk = Arc::new(self.disk.clone());
+        if self.sealed {
+            let sealed = SealedDisk::with_bound(disk, keys(), PAGES_OF_A_KEY)?;
+            return Engine::open(Arc::new(sealed), layout);
+        }
+        Engine::open(disk, layout)
     }
 
     fn life(&mut self) -> Verdict {

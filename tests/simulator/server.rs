@@ -15,9 +15,13 @@ use posthouse::desk::{InboxRow, Role, Site, TeamRow, Who};
 use posthouse::session::{ClientFrame, Effect, Hello, Input, Peer, Session, Terms};
 use posthouse::store::engine::{Engine, Layout};
 use posthouse::store::journal::Shape;
+use posthouse::store::sealed::SealedDisk;
 use posthouse::store::sim::{Faults, SimDisk};
-use posthouse::store::{Outcome, Proposal, Reader};
+use posthouse::store::storage::Disk;
+use posthouse::store::{Fault, Outcome, Proposal, Reader};
 use posthouse::wire::{self, Submission};
+use posthouse_crypto::family::{Family, Secret};
+use posthouse_crypto::seal::Keys;
 
 use crate::net::{Agenda, ClientId, Event, Link, Network};
 use crate::reads::{Read, Wanted, unreadable};
@@ -82,8 +86,13 @@ pub struct Troubles {
     pub too_long: u64,
 }
 
+/// Pages that a page key of a sealed store seals here.
+const PAGES_OF_A_KEY: u64 = 200;
+
 pub struct Server {
     pub disk: SimDisk,
+    /// Every other seed runs over a sealed store.
+    sealed: bool,
     pub life: u64,
     /// Wall clock minus simulated time; clocks jump.
     pub clock_skew: i64,
@@ -154,8 +163,10 @@ fn site() -> Site {
 impl Server {
     pub fn new(mut chance: Seeded, breaks: Breaks) -> Self {
         let disk = SimDisk::new(chance.bits());
+        let sealed = chance.below(2) == 0;
         Self {
             disk,
+            sealed,
             life: 0,
             clock_skew: 0,
             running: None,
@@ -184,7 +195,9 @@ impl Server {
             chance: self.chance.wide() | 1,
         };
         self.life += 1;
-        let engine = Engine::open(Arc::new(self.disk.clone()), layout)
+        let engine = self
+            .sealed_or_plain()
+            .and_then(|disk| Engine::open(disk, layout))
             .map_err(|fault| format!("the store does not open: {fault}"))?;
         let shard = || {
             let mut shard = Shard::default();
@@ -205,6 +218,15 @@ impl Server {
         self.later(agenda, 300, Task::Checkpoint);
         self.later(agenda, 200, Task::Heal);
         Ok(())
+    }
+
+    fn sealed_or_plain(&self) -> Result<Arc<dyn Disk>, Fault> {
+        let disk = Arc::new(self.disk.clone());
+        if !self.sealed {
+            return Ok(disk);
+        }
+        let keys = Keys::new(Family::International, vec![(1, Secret::new([7; 32]))]).unwrap();
+        Ok(Arc::new(SealedDisk::with_bound(disk, keys, PAGES_OF_A_KEY)?))
     }
 
     pub fn set_faults(&mut self, faults: Faults) {

@@ -32,6 +32,7 @@ const SEALED_CHUNK: u64 = (CHUNK_BYTES + TAG_BYTES) as u64;
 
 /// Seals one stream, chunk after chunk.
 pub struct StreamWriter {
+    key: Secret,
     aead: Aead,
     next: u32,
 }
@@ -42,23 +43,27 @@ pub struct StreamReader {
 }
 
 impl StreamWriter {
-    /// Begins a stream; the head comes before its chunks. `place` says what the stream is (an
-    /// attachment's id) and is needed to open it. `wrap` are keys for [`super::Purpose::Wrap`].
+    /// Begins a stream with a key of its own.
     ///
     /// # Errors
     /// The system has no randomness.
-    pub fn begin(
-        family: Family,
-        wrap: &RecordKeys,
-        place: &[u8],
-    ) -> Result<(Self, Vec<u8>), NoRandomness> {
+    pub fn begin(family: Family) -> Result<Self, NoRandomness> {
         let mut key = Secret::default();
         fill_random(&mut *key)?;
+        Ok(Self { aead: Aead::new(family, &key), key, next: 0 })
+    }
+
+    /// What stands before the chunks. `place` says what the stream is (an attachment's id) and is
+    /// needed to open it. `wrap` are keys for [`super::Purpose::Wrap`].
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn head(&self, wrap: &RecordKeys, place: &[u8]) -> Result<Vec<u8>, NoRandomness> {
         let mut head = Vec::with_capacity(HEAD_BYTES);
         head.extend_from_slice(MAGIC);
-        head.extend_from_slice(&*key);
+        head.extend_from_slice(&*self.key);
         wrap.seal(&[MAGIC, place].concat(), &mut head, MAGIC.len())?;
-        Ok((Self { aead: Aead::new(family, &key), next: 0 }, head))
+        Ok(head)
     }
 
     /// Seals the next chunk in place and puts its tag behind it; `None` when the stream has 2^32
@@ -157,7 +162,8 @@ mod tests {
     }
 
     fn sealed(family: Family, plain: &[u8]) -> Vec<u8> {
-        let (mut writer, mut file) = StreamWriter::begin(family, &wrap(family), b"id").unwrap();
+        let mut writer = StreamWriter::begin(family).unwrap();
+        let mut file = writer.head(&wrap(family), b"id").unwrap();
         let mut chunks: Vec<&[u8]> = plain.chunks(CHUNK_BYTES).collect();
         if chunks.is_empty() {
             chunks.push(&[]);

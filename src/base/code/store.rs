@@ -52,6 +52,33 @@ crate::base::code::codes! {
         remedy: "Look at the disk's speed and space; the desk resumes by itself.",
             "请检查磁盘速度和空间；服务台会自动恢复。";
     }
+    4009 SEAL_BROKEN Fault {
+        what: "Sealed bytes do not open.", "密封的数据无法打开。";
+        why: "The disk gave back other bytes than were written, or somebody changed them.",
+            "磁盘返回的数据与写入时不同，或已被人改动。";
+        remedy: "Copy the data folder as it is, look at the audit log, then restore a backup.",
+            "请原样复制数据目录，查看审计日志，然后恢复备份。";
+    }
+    4010 STORE_SEALED Fault {
+        what: "The store is sealed and no key is configured.", "存储已密封，但未配置密钥。";
+        why: "Without its key nothing in it can be read.", "没有密钥就无法读取其中任何内容。";
+        remedy: "Give the key's source back: crypto.key.passphrase_file, or the unit's credential.",
+            "请恢复密钥来源：crypto.key.passphrase_file，或服务单元的凭据。";
+    }
+    4011 STORE_NOT_SEALED Fault {
+        what: "A key is configured, but the store is not sealed.", "已配置密钥，但存储未密封。";
+        why: "A store is sealed when it is made; a plain one in its place is not taken for it.",
+            "存储在创建时密封；不会把替换上的明文存储当作密封存储。";
+        remedy: "Begin with an empty data folder, or take crypto.key out of the configuration.",
+            "请使用空的数据目录，或从配置中删除 crypto.key。";
+    }
+    4012 KEY_FAULT Fault {
+        what: "The key file does not open.", "密钥文件无法打开。";
+        why: "The passphrase is another one, the key store does not answer, or the file changed.",
+            "口令不符、密钥库无应答，或文件已被改动。";
+        remedy: "The message says which; put the passphrase or a copy of the file back.",
+            "消息会说明原因；请恢复口令或密钥文件的副本。";
+    }
     4101 ROW_DAMAGED Finding {
         what: "An entry does not match its checksum.", "有条目与校验和不符。";
         why: "The disk gave back other bytes than were written.", "磁盘返回的数据与写入时不同。";

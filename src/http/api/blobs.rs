@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use crate::actors::Download;
 use crate::base::limits::{SNIFF_BYTES, UPLOAD_MS};
 use crate::base::{BlobId, ConversationId, code};
 use crate::desk::Attachment;
@@ -117,15 +117,12 @@ pub async fn download(State(app): State<App>, Path(id): Path<String>, request: R
     let peer = identity::peer(&app, &caller, &parts).await?;
     let asked: Asked = body::query(&parts)?;
     let id = BlobId::from_hex(&id).ok_or(Refused::new(code::NO_BLOB))?;
-    let (attachment, path) = app.desk().blob(peer, asked.conversation()?, id).await?;
-    let gone = |_| Refused::new(code::NO_BLOB);
-    let mut file = tokio::fs::File::open(path).await.map_err(gone)?;
-    let size = file.metadata().await.map_err(gone)?.len();
+    let (attachment, file) = app.desk().blob(peer, asked.conversation()?, id).await?;
+    let size = file.size();
     let part = text(&parts.headers, "range").map(|range| range_of(range, size));
     let mut response = match part {
         Some(Some((first, last))) => {
-            file.seek(std::io::SeekFrom::Start(first)).await.map_err(gone)?;
-            let mut response = Response::new(stream(file, last - first + 1));
+            let mut response = Response::new(stream(file, first, last - first + 1));
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             let range = format!("bytes {first}-{last}/{size}");
             insert(response.headers_mut(), header::CONTENT_RANGE, &range);
@@ -138,7 +135,7 @@ pub async fn download(State(app): State<App>, Path(id): Path<String>, request: R
             return Ok(response);
         }
         None => {
-            let mut response = Response::new(stream(file, size));
+            let mut response = Response::new(stream(file, 0, size));
             insert(response.headers_mut(), header::CONTENT_LENGTH, &size.to_string());
             response
         }
@@ -171,20 +168,27 @@ fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     }
 }
 
-/// `length` bytes of the file in pieces of 64 KiB: what a slow reader costs in memory.
-fn stream(file: tokio::fs::File, length: u64) -> Body {
-    let pieces = futures_util::stream::unfold((file, length), |(mut file, left)| async move {
-        if left == 0 {
-            return None;
-        }
-        let mut piece = BytesMut::with_capacity(64 * 1024);
-        let mut part = (&mut file).take(left);
-        match part.read_buf(&mut piece).await {
-            Ok(0) => Some((Err(std::io::ErrorKind::UnexpectedEof.into()), (file, 0))),
-            Ok(read) => Some((Ok(piece.freeze()), (file, left - read as u64))),
-            Err(error) => Some((Err(error), (file, 0))),
-        }
-    });
+/// `length` bytes of the file from `first` on, in pieces.
+fn stream(file: Download, first: u64, length: u64) -> Body {
+    let pieces =
+        futures_util::stream::unfold((file, first, length), |(file, at, left)| async move {
+            if left == 0 {
+                return None;
+            }
+            match file.piece(at, left).await {
+                Ok(piece) if piece.is_empty() => {
+                    Some((Err(std::io::ErrorKind::UnexpectedEof.into()), (file, at, 0)))
+                }
+                Ok(piece) => {
+                    let read = piece.len() as u64;
+                    Some((Ok(piece), (file, at + read, left - read)))
+                }
+                Err(refusal) => {
+                    let error = std::io::Error::other(format!("code {}", refusal.code.0));
+                    Some((Err(error), (file, at, 0)))
+                }
+            }
+        });
     Body::from_stream(pieces)
 }
 

@@ -59,8 +59,8 @@ fn judge(bytes: &[u8]) -> Result<Attachment, Refused> {
 /// The bytes never change, so everybody may keep them for ever.
 pub async fn show(State(app): State<App>, Path(id): Path<String>) -> Answer {
     let id = BlobId::from_hex(&id).ok_or(Refused::new(code::NO_BLOB))?;
-    let (picture, path) = app.desk().picture(id).await?;
-    let bytes = tokio::fs::read(path).await.map_err(|_| Refused::new(code::NO_BLOB))?;
+    let (picture, file) = app.desk().picture(id).await?;
+    let bytes = file.whole().await?;
     let headers = [
         (header::CONTENT_TYPE, picture.media_type.as_str()),
         (header::CONTENT_DISPOSITION, "inline"),

@@ -25,7 +25,7 @@ impl Site {
         let name = format!("posthouse-identity-{name}-{}", std::process::id());
         let data = std::env::temp_dir().join(name);
         fs::create_dir_all(&data).unwrap();
-        let crypto = Crypto { profile };
+        let crypto = Crypto { profile, ..Crypto::default() };
         Self { config: Config { data, crypto, ..Config::default() } }
     }
 

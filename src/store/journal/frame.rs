@@ -2,8 +2,12 @@
 //!
 //! `length u32 | items u32 | generation u64 | position u64 | batch u64 | previous u64 | checksum
 //! u64`, little-endian, then the body and zeros up to the next multiple of 16. The checksum (XXH3,
-//! 64 bits) covers the header before it, the previous frame's checksum among it, and the body.
+//! 64 bits) covers the header before it, the previous frame's checksum among it, and the body. In a
+//! sealed store the body is sealed with the header before the checksum as its place.
 
+use bytes::Bytes;
+use posthouse_crypto::seal::{BadSeal, RECORD_EXTRA, RecordKeys};
+use posthouse_crypto::token::NoRandomness;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::base::Position;
@@ -43,7 +47,7 @@ impl Header {
             previous: u64_at(bytes, 32)?,
             checksum: u64_at(bytes, SUM_AT)?,
         };
-        let possible = (1..=RECORD_BYTES).contains(&(header.length as usize))
+        let possible = (1..=RECORD_BYTES + RECORD_EXTRA).contains(&(header.length as usize))
             && (1..=header.length).contains(&header.items)
             && (1..=header.position.0).contains(&header.batch.0)
             && header.position.0 < u64::MAX / 2;
@@ -77,8 +81,16 @@ pub fn check(bytes: &[u8]) -> Option<Header> {
     (sum(&bytes[..SUM_AT], body) == header.checksum).then_some(header)
 }
 
-/// Fills in the header of a frame whose body stands behind it; returns the checksum.
-pub fn seal(frame: &mut [u8], header: &Header) -> u64 {
+/// Fills in the header of a frame whose body stands behind it, and seals the body when there are
+/// `keys`: its last bytes are room for that. Returns the checksum.
+///
+/// # Errors
+/// No randomness to seal with.
+pub fn finish(
+    frame: &mut [u8],
+    header: &Header,
+    keys: Option<&RecordKeys>,
+) -> Result<u64, NoRandomness> {
     let end = HEADER + header.length as usize;
     frame[0..4].copy_from_slice(&header.length.to_le_bytes());
     frame[4..8].copy_from_slice(&header.items.to_le_bytes());
@@ -86,9 +98,26 @@ pub fn seal(frame: &mut [u8], header: &Header) -> u64 {
     frame[16..24].copy_from_slice(&header.position.0.to_le_bytes());
     frame[24..32].copy_from_slice(&header.batch.0.to_le_bytes());
     frame[32..40].copy_from_slice(&header.previous.to_le_bytes());
+    if let Some(keys) = keys {
+        let (head, body) = frame.split_at_mut(HEADER);
+        keys.seal_within(&head[..SUM_AT], &mut body[..header.length as usize])?;
+    }
     let checksum = sum(&frame[..SUM_AT], &frame[HEADER..end]);
     frame[SUM_AT..HEADER].copy_from_slice(&checksum.to_le_bytes());
-    checksum
+    Ok(checksum)
+}
+
+/// The body of a whole frame in the clear.
+///
+/// # Errors
+/// It was changed by somebody who knows to make a checksum, or sealed with another key.
+pub fn open(frame: &[u8], keys: Option<&RecordKeys>) -> Result<Bytes, BadSeal> {
+    let (head, body) = frame.split_at_checked(HEADER).ok_or(BadSeal)?;
+    let Some(keys) = keys else { return Ok(Bytes::copy_from_slice(body)) };
+    let mut body = body.to_vec();
+    let length = keys.open(&head[..SUM_AT], &mut body)?.len();
+    body.truncate(length);
+    Ok(body.into())
 }
 
 fn sum(header: &[u8], body: &[u8]) -> u64 {

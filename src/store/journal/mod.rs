@@ -4,9 +4,11 @@
 //! of it is trusted or synced again, and a new one begins with a higher generation behind the last
 //! durable position. A segment is recycled only when everything durable in it is in the database.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use posthouse_crypto::seal::{RECORD_EXTRA, RecordKeys};
 
 use self::frame::{HEADER, Header};
 use self::scan::Found;
@@ -69,6 +71,8 @@ pub struct Journal {
     file: Arc<dyn Storage>,
     shape: Shape,
     epoch: Epoch,
+    /// Seal the bodies of frames.
+    keys: Option<Arc<RecordKeys>>,
     /// Generation and last durable position of each segment.
     segments: Vec<(u64, Position)>,
     active: Option<Active>,
@@ -101,6 +105,7 @@ impl Journal {
         epoch: Epoch,
         found: &Found,
         seed: u64,
+        keys: Option<Arc<RecordKeys>>,
     ) -> Self {
         let mut segments = found.segments.clone();
         segments.resize(shape.segments as usize, (0, Position(0)));
@@ -108,6 +113,7 @@ impl Journal {
             file,
             shape,
             epoch,
+            keys,
             segments,
             active: None,
             generation: found.generation,
@@ -215,7 +221,8 @@ impl Journal {
 
     fn close_frame(&mut self) {
         if let Some((start, header)) = self.frames.last_mut() {
-            let length = self.batch.len() - *start - HEADER;
+            let room = self.keys.as_ref().map_or(0, |_| RECORD_EXTRA);
+            let length = self.batch.len() - *start - HEADER + room;
             header.length = u32::try_from(length).unwrap_or(u32::MAX);
             self.batch.resize(*start + header.span(), 0);
         }
@@ -234,7 +241,8 @@ impl Journal {
         for (start, header) in &mut self.frames {
             header.generation = self.generation;
             header.previous = active.chain;
-            active.chain = frame::seal(&mut self.batch[*start..], header);
+            active.chain = frame::finish(&mut self.batch[*start..], header, self.keys.as_deref())
+                .map_err(|fault| Fault::disk("random")(io::Error::other(fault)))?;
         }
         let offset = self.shape.base(active.segment) + active.at;
         self.file.write_at(&self.batch, offset).map_err(Fault::disk("journal"))?;

@@ -57,7 +57,7 @@ impl<'a> Pieces<'a> {
         Ok(Header::read(self.from(at, HEADER)?))
     }
 
-    /// The whole frame that stands at `at`: its header and its body.
+    /// The whole frame that stands at `at`: its header and all its bytes.
     ///
     /// # Errors
     /// The disk does not read.
@@ -65,7 +65,7 @@ impl<'a> Pieces<'a> {
         let Some(header) = self.header(at)? else { return Ok(None) };
         let end = HEADER + header.length as usize;
         let bytes = self.from(at, end)?;
-        Ok(frame::check(bytes).map(|header| (header, &bytes[HEADER..end])))
+        Ok(frame::check(bytes).map(|header| (header, &bytes[..end])))
     }
 }
 

@@ -5,6 +5,7 @@
 //! later batch was begun was durable once: that is damage, and nothing is decided here.
 
 use bytes::Bytes;
+use posthouse_crypto::seal::RecordKeys;
 
 use super::Shape;
 use super::frame::{self, ALIGN, HEADER, Header};
@@ -46,7 +47,8 @@ impl From<Damage> for Fault {
     }
 }
 
-/// Reads the segments that hold positions after `applied`; stops at the first damage.
+/// Reads the segments that hold positions after `applied`; stops at the first damage. `keys` open
+/// the bodies of a sealed store.
 ///
 /// # Errors
 /// The disk does not read, the format is newer, or a segment is of none of these epochs.
@@ -55,6 +57,7 @@ pub fn scan(
     shape: Shape,
     epochs: &[Epoch],
     applied: Position,
+    keys: Option<&RecordKeys>,
 ) -> Result<Found, Fault> {
     let headers = headers(file, shape, epochs)?;
     let mut found = Found { last: applied, ..Found::default() };
@@ -76,7 +79,7 @@ pub fn scan(
             return Ok(found);
         }
         let mut pieces = Pieces::new(file, shape, *at);
-        let reached = walk(&mut pieces, header, limit, applied, &mut found)?;
+        let reached = walk(&mut pieces, header, limit, applied, keys, &mut found)?;
         found.segments[*at] = (header.generation, found.last);
         found.last_batch = None;
         if reached.batch_at < reached.at {
@@ -86,6 +89,7 @@ pub fn scan(
         }
         found.last_batch_first = reached.batch;
         let damaged = match end {
+            _ if reached.shut => true,
             Some(end) => found.last < end,
             None => later_batch(&mut pieces, &reached, header.generation, applied)?,
         };
@@ -127,6 +131,8 @@ struct Reached {
     batch_at: usize,
     batch: Position,
     next: Position,
+    /// The frame there has a right checksum and does not open: no torn write leaves that.
+    shut: bool,
 }
 
 /// Follows the chain of whole frames; keeps those after `applied` and before `limit`.
@@ -135,12 +141,13 @@ fn walk(
     segment: &SegmentHeader,
     limit: Option<Position>,
     applied: Position,
+    keys: Option<&RecordKeys>,
     found: &mut Found,
 ) -> Result<Reached, Fault> {
     let (at, next) = (FIRST_FRAME, segment.first);
-    let mut reached = Reached { at, batch_at: at, batch: next, next };
+    let mut reached = Reached { at, batch_at: at, batch: next, next, shut: false };
     let mut previous = segment.checksum;
-    while let Some((header, body)) = pieces.frame(reached.at)? {
+    while let Some((header, frame)) = pieces.frame(reached.at)? {
         let belongs = header.generation == segment.generation
             && header.position == reached.next
             && header.previous == previous
@@ -149,7 +156,11 @@ fn walk(
             break;
         }
         if header.last() > applied {
-            found.frames.push((header, Bytes::copy_from_slice(body)));
+            let Ok(body) = frame::open(frame, keys) else {
+                reached.shut = true;
+                break;
+            };
+            found.frames.push((header, body));
             found.last = header.last();
         }
         previous = header.checksum;

@@ -27,12 +27,12 @@ fn open(disk: &SimDisk) -> Arc<dyn Storage> {
 }
 
 fn found(disk: &SimDisk, applied: u64) -> Found {
-    scan(open(disk).as_ref(), SHAPE, &[EPOCH], Position(applied)).unwrap()
+    scan(open(disk).as_ref(), SHAPE, &[EPOCH], Position(applied), None).unwrap()
 }
 
 fn bench() -> Bench {
     let disk = SimDisk::new(1);
-    let journal = Journal::resume(open(&disk), SHAPE, EPOCH, &found(&disk, 0), 1);
+    let journal = Journal::resume(open(&disk), SHAPE, EPOCH, &found(&disk, 0), 1, None);
     Bench { disk, journal }
 }
 
@@ -157,6 +157,6 @@ fn another_stores_journal_is_refused() {
     let mut bench = bench();
     bench.commit(1, 100, 0).unwrap();
     let file = open(&bench.disk);
-    let other = scan(file.as_ref(), SHAPE, &[Epoch(8)], Position(0));
+    let other = scan(file.as_ref(), SHAPE, &[Epoch(8)], Position(0), None);
     assert!(matches!(other, Err(Fault::ForeignJournal)));
 }
