@@ -137,8 +137,8 @@ fn the_store_takes_less_than_a_quarter_of_a_core_at_8000_messages_a_second() {
     std::fs::remove_dir_all(dir).unwrap();
 }
 
-/// Writes the same messages to a plain and to a sealed store by turns, as fast as they go, and gives
-/// the time of each run in seconds: journal, checkpoints and all.
+/// Writes the same messages to a plain and to a sealed store by turns, as fast as they go, and
+/// gives the time of each run in seconds: journal, checkpoints and all.
 fn rounds(dir: &Path, kinds: &[(&str, Option<Keys>)], rounds: usize) -> Vec<Vec<f64>> {
     let mut took = vec![Vec::new(); kinds.len()];
     for round in 0..rounds {

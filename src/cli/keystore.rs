@@ -1,5 +1,6 @@
-//! `posthouse keystore add|list|agent`: the reference agent of `crypto/src/keystore/keystore.proto`.
-//! It keeps its keys in a file; an agent for a device speaks the same to the desk.
+//! `posthouse keystore add|list|agent`: the reference agent of the protocol in
+//! `crypto/src/keystore/keystore.proto`. It keeps its keys in a file; an agent for a device speaks
+//! the same to the desk.
 
 use std::io::Write;
 use std::os::unix::fs::FileTypeExt as _;

@@ -194,7 +194,7 @@ fn another() -> Config {
         plain_listen: 127.0.0.1:2
         data: /elsewhere
         site: {names: [a.example]}
-        crypto: {profile: both}
+        crypto: {profile: both, key: {passphrase_file: p, agent_socket: a, agent_key: k}}
         tls:
           certificate: c.pem
           key: k.pem

@@ -42,7 +42,8 @@ pub struct NewBlob {
     id: BlobId,
     blobs: Blobs,
     file: File,
-    seal: Option<Chunks>,
+    /// Boxed: an expanded key is large, and uploads wait in futures.
+    seal: Option<Box<Chunks>>,
     hash: Sha256,
     size: u64,
     finished: bool,
@@ -59,7 +60,7 @@ struct Chunks {
 #[derive(Debug)]
 pub struct KeptBlob {
     file: File,
-    seal: Option<StreamReader>,
+    seal: Option<Box<StreamReader>>,
     size: u64,
 }
 
@@ -108,7 +109,7 @@ impl Blobs {
             let mut head = [0; HEAD_BYTES];
             file.read_exact_at(&mut head, 0)?;
             let reader = StreamReader::open(wrap.family, &wrap.keys, &id.to_bytes(), &head);
-            Ok(KeptBlob { file, seal: Some(reader.map_err(|_| broken())?), size })
+            Ok(KeptBlob { file, seal: Some(Box::new(reader.map_err(|_| broken())?)), size })
         };
         open().map_err(Fault::disk(WHAT))
     }
@@ -130,7 +131,7 @@ impl Blobs {
             let writer = StreamWriter::begin(wrap.family).map_err(no_randomness)?;
             // The head names the file, whose name is known at its end.
             blob.file.write_all(&[0; HEAD_BYTES]).map_err(Fault::disk(WHAT))?;
-            blob.seal = Some(Chunks { writer, chunk: Vec::new() });
+            blob.seal = Some(Box::new(Chunks { writer, chunk: Vec::new() }));
         }
         Ok(blob)
     }

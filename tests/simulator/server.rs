@@ -162,11 +162,10 @@ fn site() -> Site {
 
 impl Server {
     pub fn new(mut chance: Seeded, breaks: Breaks) -> Self {
-        let disk = SimDisk::new(chance.bits());
-        let sealed = chance.below(2) == 0;
+        let bits = chance.bits();
         Self {
-            disk,
-            sealed,
+            disk: SimDisk::new(bits),
+            sealed: bits.is_multiple_of(2),
             life: 0,
             clock_skew: 0,
             running: None,

@@ -85,7 +85,7 @@ fn no_changed_byte_of_the_database_is_read_as_if_it_had_been_written() {
     for family in FAMILIES {
         let disk = SimDisk::new(5);
         let keys = keys(family, &[1]);
-        let texts = history(&disk, &keys);
+        let texts = readable(history(&disk, &keys));
         let length = disk.content("store.redb").unwrap().len() as u64;
         let mut noticed = 0;
         for _ in 0..150 {
@@ -108,6 +108,13 @@ fn no_changed_byte_of_the_database_is_read_as_if_it_had_been_written() {
     }
 }
 
+/// What a reader sees of these on a disk that takes no writes: the last batch is not shown, for
+/// nobody could make sure that it is durable.
+fn readable(mut texts: Vec<String>) -> Vec<String> {
+    texts.pop();
+    texts
+}
+
 /// Everything that a reader sees, without writing: what was damaged must not be written over.
 fn read_all(disk: &SimDisk, keys: &Keys) -> Result<Vec<String>, Fault> {
     disk.set_faults(Faults { write: Some(ErrorKind::ReadOnlyFilesystem), ..Faults::default() });
@@ -123,7 +130,7 @@ fn read_all(disk: &SimDisk, keys: &Keys) -> Result<Vec<String>, Fault> {
 fn pages_that_were_swapped_or_replaced_by_zeros_are_noticed() {
     let disk = SimDisk::new(5);
     let keys = keys(Family::National, &[1]);
-    let texts = history(&disk, &keys);
+    let texts = readable(history(&disk, &keys));
     let bytes = disk.content("store.redb").unwrap();
     let page = |at: usize| &bytes[at * SEALED_PAGE_BYTES..(at + 1) * SEALED_PAGE_BYTES];
     let used: Vec<usize> = (1..bytes.len() / SEALED_PAGE_BYTES)
