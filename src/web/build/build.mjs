@@ -63,7 +63,16 @@ async function widget() {
   const path = join(out, 'widget.js');
   const options = {
     ecma: 2020,
-    compress: { ecma: 2020, passes: 4, unsafe: true, pure_getters: true, hoist_props: true },
+    compress: {
+      ecma: 2020,
+      passes: 4,
+      unsafe: true,
+      unsafe_arrows: true,
+      unsafe_methods: true,
+      pure_getters: true,
+      hoist_funs: true,
+      hoist_props: true,
+    },
   };
   writeFileSync(path, (await minify(readFileSync(path, 'utf8'), options)).code);
   const html = readFileSync(join(web, 'widget/demo.html'));

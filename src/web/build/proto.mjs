@@ -10,20 +10,21 @@ const RAW = new Set(['Delivery.entry', 'Record.entry']);
 // The journal's own messages never reach a browser.
 const SKIP = new Set(['Place', 'Record', 'SignIn', 'Secret', 'ReaderCursor', 'Blob']);
 
-// Fields that no visitor sends or is sent; a reader skips them as unknown.
+// Fields that no visitor's page sends or looks at; a reader skips them as unknown.
 const AGENTS = new Set([
-  ...['note', 'profile', 'agent', 'team', 'inbox', 'site'].map((name) => `Entry.${name}`),
+  ...['opened', 'note', 'profile', 'agent', 'team'].map((name) => `Entry.${name}`),
+  ...['inbox', 'site', 'clock_unset'].map((name) => `Entry.${name}`),
   ...['conversations', 'agents', 'teams', 'inboxes', 'site'].map((name) => `Snapshot.${name}`),
   ...['note', 'assign', 'transfer', 'resolve', 'reopen'].map((name) => `Command.${name}`),
-  ...['team', 'visitor', 'inbox', 'profile'].map((name) => `Opened.${name}`),
+  ...['Command.profile', 'Feed.number', 'QueuePlace.conversation', 'Assigned.agent'],
   ...['device', 'address'].map((name) => `Profile.${name}`),
   ...['from_agent', 'to_agent', 'to_team'].map((name) => `Transferred.${name}`),
   ...['status', 'unfollow'].map((name) => `ClientFrame.${name}`),
   ...['agent', 'visitor'].map((name) => `Welcome.${name}`),
   ...['agent', 'status', 'visitor_online'].map((name) => `Presence.${name}`),
   ...['Refused.name', 'Snapshot.too_long', 'Snapshot.presence', 'Author.system'],
-  ...['Entry.clock_unset', 'Queued.reason', 'Recall.target_author'],
-  ...['Recalled.target_author', 'Recalled.full_index', 'Assigned.team', 'Queued.team'],
+  ...['Queued.reason', 'Queued.team', 'Assigned.team', 'Recall.target_author'],
+  ...['target_author', 'full_index', 'public_index'].map((name) => `Recalled.${name}`),
 ]);
 
 function parse(text) {
@@ -101,10 +102,8 @@ function generate({ messages, enums }, left = new Set()) {
     }
     out.push(`export interface ${message.name} {`, ...shape, '}');
     const spec = [`'${words.join(' ')}'`, ...nests].join(', ');
-    out.push(
-      `export const ${message.name}: Schema<${message.name}> = /*#__PURE__*/ message(${spec});`,
-      '',
-    );
+    const schema = words.length ? `/*#__PURE__*/ message(${spec})` : '[]';
+    out.push(`export const ${message.name}: Schema<${message.name}> = ${schema};`, '');
   };
   messages.forEach(emit);
   return out.join('\n');

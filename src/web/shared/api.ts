@@ -105,8 +105,9 @@ export interface PosthouseSession {
   retry(key: string): Promise<void>;
   /** Forgets a refused command. */
   discard(key: string): Promise<void>;
-  /** Cumulative marks in indices of the public feed; coalesced, at most one a second. */
-  mark(conversation: string, delivered: number, read: number): void;
+  /** Cumulative marks in indices of the public feed as its snapshot of this epoch counts them;
+   * coalesced, at most one a second. */
+  mark(conversation: string, epoch: string, delivered: number, read: number): void;
   /** Throttled; call on every input, with '' and false at the end. */
   typing(conversation: string, preview: string, active: boolean): void;
   setStatus(status: number): void;

@@ -25,11 +25,10 @@ const DEFAULTS: Record<string, unknown> = { n: 0, b: false, t: '', i: '', r: new
  * one before; `nested` are the schemas of the fields of kind `m`, in order. */
 export function message(fields: string, ...nested: Schema<unknown>[]): Schema<never> {
   let number = 0;
-  return fields.split(' ').flatMap((field): Field[] => {
-    const [, at, kind, mode, name] = /(\d*)(\w)(.?):(.*)/.exec(field) ?? [];
-    if (!name) return [];
+  return fields.split(' ').map((field): Field => {
+    const [, at, kind, mode, name] = /(\d*)(\w)(.?):(.*)/.exec(field)!;
     number = Number(at) || number + 1;
-    return [[number, name, kind === 'm' ? nested.shift()! : (kind as Kind), mode!]];
+    return [number, name!, kind === 'm' ? nested.shift()! : (kind as Kind), mode!];
   });
 }
 
@@ -57,7 +56,7 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
   const varint = () => {
     let value = 0;
     for (let scale = 1, byte = 128; byte > 127; scale *= 128) {
-      if (at >= bytes.length || scale > 2 ** 63) throw new RangeError('varint');
+      if (at >= bytes.length || scale > 2 ** 63) throw new RangeError();
       byte = bytes[at++]!;
       value += (byte & 127) * scale;
     }
@@ -70,7 +69,7 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
     const length = wire === 0 || wire === 2 ? varint() : wire === 1 ? 8 : wire === 5 ? 4 : NaN;
     const start = at;
     if (wire) at += length;
-    if (!(at <= bytes.length)) throw new RangeError('length');
+    if (!(at <= bytes.length)) throw new RangeError();
     if (!field) continue;
     const [, name, kind, mode] = field;
     const list = mode === '*' ? (out[name] as unknown[]) : undefined;

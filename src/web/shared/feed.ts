@@ -34,11 +34,15 @@ export class FeedState implements Place {
 
   /** A snapshot replaces everything, whatever the epoch was. */
   replace(snapshot: Snapshot): void {
-    // What is held of another epoch has indices that mean something else now.
-    if (this.epoch && this.epoch !== snapshot.epoch) this.held.clear();
+    // What is held of another epoch, and its marks, have indices that mean something else now.
+    const other = this.epoch && this.epoch !== snapshot.epoch;
+    if (other) this.held.clear();
+    const further = other ? [] : this.marks;
     this.epoch = snapshot.epoch;
     this.index = snapshot.index;
     this.marks = snapshot.marks;
+    // What came ahead of the snapshot is not taken back.
+    for (const mark of further) this.mark(mark);
     this.snapshot = { ...snapshot, entries: [] };
     this.rows.clear();
     this.#anew();
@@ -48,11 +52,14 @@ export class FeedState implements Place {
 
   /** Takes in earlier rows; what is gone by now stays gone. */
   earlier(rows: Row[]): Row[] {
+    // A recall may have come while the page was on its way.
+    const recalled = new Set([...this.rows.values()].map(({ entry }) => entry.recalled?.targetKey));
     return rows.map((row) => {
       const known = this.rows.get(row.index);
       if (known?.entry.tombstone) return known;
-      this.rows.set(row.index, row);
-      return row;
+      const taken = recalled.has(row.entry.key) ? { ...row, entry: buried(row.entry) } : row;
+      this.rows.set(row.index, taken);
+      return taken;
     });
   }
 
@@ -106,9 +113,9 @@ export class FeedState implements Place {
     const target = row.entry.recalled?.targetKey;
     if (!target) return;
     for (const old of this.rows.values()) {
-      const { key, conversation, message, note, ...rest } = old.entry;
+      const { key, conversation, message, note } = old.entry;
       if (key !== target || conversation !== row.entry.conversation || !(message || note)) continue;
-      const entry = { key, conversation, ...rest, tombstone: { reason: 1 } };
+      const entry = buried(old.entry);
       this.#put({ ...old, entry }, encode(Entry, entry));
     }
   }
@@ -123,6 +130,11 @@ export class FeedState implements Place {
 /** A row from its place and its encoded entry. */
 export function toRow(place: { index: number; publicIndex: number }, raw: Uint8Array): Row {
   return { index: place.index, publicIndex: place.publicIndex, entry: decode(Entry, raw) };
+}
+
+/** What is left of an entry that was recalled. */
+function buried({ message: _, note: __, ...rest }: Entry): Entry {
+  return { ...rest, tombstone: { reason: 1 } };
 }
 
 function reader(mark: Mark): string {

@@ -8,7 +8,7 @@ import * as proto from './gen/posthouse.ts';
 import { feedName, fullFeed, newKey, publicFeed, randomId, toFeed, type FeedName } from './id.ts';
 import { Outbox } from './outbox.ts';
 import { Store, type Change, type OutboxItem } from './store.ts';
-import { Tabs, type TabMessage } from './tabs.ts';
+import { Tabs, type LossyFrame, type OwnMark, type TabMessage } from './tabs.ts';
 
 /** A hole in a feed, or a head that is ahead of us, is pulled after these times (R7, R9). */
 const HOLE_MS = 1_000;
@@ -46,14 +46,17 @@ class Session implements PosthouseSession {
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
-  readonly #marks = new Map<string, proto.Mark>();
+  /** What this tab marked, by epoch and conversation. */
+  readonly #marks = new Map<string, OwnMark>();
+  /** The server's epoch, as it said last. */
+  #epoch = '';
   /** Feeds the connection was asked for. */
   #asked = new Set<FeedName>();
   #saving: Promise<void> | undefined;
   #welcome: proto.Welcome | undefined;
   /** Server time minus browser time at the welcome. */
   #skewMs = 0;
-  #typed: Part<proto.ClientFrame> | undefined;
+  #typed: LossyFrame | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -150,16 +153,18 @@ class Session implements PosthouseSession {
     this.#tell({ t: 'discard', key });
   }
 
-  mark(conversation: string, delivered: number, read: number): void {
-    const known = this.#marks.get(conversation);
+  mark(conversation: string, epoch: string, delivered: number, read: number): void {
+    const name = `mark ${epoch} ${conversation}`;
+    const known = this.#marks.get(name);
     if (known && known.delivered >= delivered && known.read >= read) return;
-    this.#marks.set(conversation, {
+    this.#marks.set(name, {
       conversation,
+      epoch,
       delivered: Math.max(delivered, known?.delivered ?? 0),
       read: Math.max(read, known?.read ?? 0),
     });
-    this.#after(`mark ${conversation}`, MARK_MS, () => {
-      this.#tell({ t: 'send', frame: { mark: this.#marks.get(conversation) } });
+    this.#after(name, MARK_MS, () => {
+      this.#tell({ t: 'send', frame: { mark: this.#marks.get(name) } });
     });
   }
 
@@ -237,7 +242,7 @@ class Session implements PosthouseSession {
       this.#tabs.post({ t: 'state', to: message.tab, events: this.#state() });
     else if (message.t === 'follow') void this.#join(message.feed, message.tab, message.exists);
     else if (message.t === 'unfollow') this.#leave(message.feed, message.tab);
-    else if (message.t === 'send') this.#connection.send(message.frame);
+    else if (message.t === 'send') this.#send(message.frame);
     else if (message.t === 'submit') {
       this.#outbox.merge([message.item]);
       this.#outbox.pump();
@@ -369,11 +374,18 @@ class Session implements PosthouseSession {
     if (!ready) return this.#outbox.ground();
     this.#demand(...this.#feeds.keys());
     this.#outbox.pump();
-    for (const mark of this.#marks.values()) this.#connection.send({ mark });
+    for (const mark of this.#marks.values()) this.#send({ mark });
+  }
+
+  /** A mark of another epoch counts entries that are no more. */
+  #send(frame: LossyFrame): void {
+    if (!frame.mark || frame.mark.epoch === this.#epoch) this.#connection.send(frame);
   }
 
   #frame(frame: proto.ServerFrame): void {
     const { welcome, delivery, snapshot, caughtUp, ack, refused, mark, typing, presence } = frame;
+    // Over HTTP there is no welcome.
+    this.#epoch = (welcome ?? snapshot ?? caughtUp)?.epoch ?? this.#epoch;
     if (welcome) this.#emit({ type: 'welcome', welcome });
     if (delivery) this.#delivered(delivery);
     if (snapshot?.feed) {
@@ -483,8 +495,10 @@ class Session implements PosthouseSession {
       if (!changes.length) return;
       await this.#store.save(changes);
       for (const { feed, place, rows, replace } of changes) {
-        const { snapshot, marks, index } = place;
+        const { snapshot, index } = place;
         if (replace && snapshot) {
+          // A mark that came while this was written has been told already.
+          const { marks } = this.#feeds.get(feed) ?? place;
           this.#emit({ type: 'snapshot', feed, snapshot: { ...snapshot, marks } });
         }
         const decoded = rows.map((row) => toRow(row, row.raw));

@@ -2,7 +2,7 @@
 // either is missing (plain http outside localhost has no Web Locks) every tab leads for itself, which
 // keys and cursors make safe.
 import type { OutboxItem } from './store.ts';
-import type { ClientFrame } from './gen/posthouse.ts';
+import type { ClientFrame, Mark } from './gen/posthouse.ts';
 import type { SessionEvent } from './api.ts';
 import type { FeedName } from './id.ts';
 import type { Part } from './codec.ts';
@@ -20,8 +20,16 @@ export type TabMessage =
   | { t: 'unfollow'; tab: string; feed: FeedName }
   | { t: 'submit'; item: OutboxItem }
   | { t: 'discard'; key: string }
-  /** Marks, typing, status: the leader sends them. */
-  | { t: 'send'; frame: Part<ClientFrame> };
+  /** The leader sends it. */
+  | { t: 'send'; frame: LossyFrame };
+
+/** A mark, and the epoch whose entries it counts. */
+export interface OwnMark extends Mark {
+  epoch: string;
+}
+
+/** Marks, typing, status: sent when there is a connection, or never. */
+export type LossyFrame = Omit<Part<ClientFrame>, 'mark'> & { mark?: OwnMark | undefined };
 
 export class Tabs {
   leads = false;

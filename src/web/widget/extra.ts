@@ -9,6 +9,7 @@ import type { Act, Held, Item } from './log.ts';
 import type { PosthouseWidget } from './widget.ts';
 
 const TEXT = {
+  typing: ['{} is typing…', '{} 正在输入…'],
   joined: ['{} joined', '{} 为您服务'],
   transferred: ['You are being transferred', '正在为您转接'],
   resolved: ['Conversation ended', '会话已结束'],
@@ -45,6 +46,7 @@ const EMOJI = [
 /** Emoji stand in rows of eight. */
 const STEPS: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 8, ArrowUp: -8 };
 const SAVE_MS = 60_000;
+const TYPING_MS = 6_000;
 const SHEET = 'M6 3h8l4 4v14H6ZM14 3v4h4M9 12h6M9 16h6';
 
 function say(widget: PosthouseWidget, key: keyof typeof TEXT, value = ''): string {
@@ -180,8 +182,22 @@ function reason(text: string): string {
   }
 }
 
+const fades = new WeakMap<PosthouseWidget, ReturnType<typeof setTimeout>>();
+
+/** Says that the agent is typing, until told otherwise or nothing is heard of it any more. */
+export function typing(widget: PosthouseWidget, active: boolean): void {
+  dress(widget);
+  const { panel, form } = widget;
+  let dots = panel.querySelector('.dots');
+  if (!dots) form.before((dots = h('div.dots', { role: 'status' })));
+  dots.textContent = active ? say(widget, 'typing', panel.querySelector('#t')!.textContent!) : '';
+  clearTimeout(fades.get(widget));
+  if (active) fades.set(widget, setTimeout(() => typing(widget, false), TYPING_MS));
+}
+
 /** What is in a bubble or a line besides plain text. */
 export function fill(widget: PosthouseWidget, item: Item, slot: HTMLElement): void {
+  dress(widget);
   widget.log.stick(() => {
     if (item.line) slot.textContent = sentence(widget, item.line);
     else if (item.gone) slot.textContent = say(widget, item.gone === 2 ? 'deleted' : 'recalled');
@@ -202,6 +218,7 @@ function sentence(widget: PosthouseWidget, entry: Entry): string {
 /** The buttons of a message, as they are wanted by now. */
 export function acts(widget: PosthouseWidget, key: string, { meta, acts }: Held): void {
   const { session, conversation, input } = widget;
+  dress(widget);
   const act = {
     recall: () => session.submit(conversation, { recall: { targetKey: key } }),
     retry: () => session.retry(key),
@@ -220,7 +237,6 @@ export function acts(widget: PosthouseWidget, key: string, { meta, acts }: Held)
 
 /** Puts an attachment into a message's bubble: a picture, or a button that downloads. */
 function show(widget: PosthouseWidget, item: Attachment, slot: HTMLElement): void {
-  dress(widget);
   const load = async () => {
     const path = `/v1/blobs/${item.blob}?conversation=${widget.conversation}`;
     const answer = await widget.session.request(path);

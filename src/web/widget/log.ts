@@ -58,7 +58,7 @@ export class Log {
     this.#clocks = [time, { ...time, month: 'short', day: 'numeric' } as const].map(
       (options) => new Intl.DateTimeFormat(language, options),
     );
-    const older = () => void widget.extra((extra) => extra.older(widget));
+    const older = () => void widget.extra((extra) => extra.older(widget), true);
     this.#older = h('button.older', { type: 'button', onclick: older }, say('older'));
     const onscroll = () => {
       const { scrollHeight, scrollTop, clientHeight } = this.element;
@@ -141,7 +141,8 @@ export class Log {
   #item({ index, entry }: Row): Item[] {
     const { message, tombstone, author, key, atMs } = entry;
     if (entry.assigned || entry.transferred || entry.resolved || entry.reopened || entry.rated)
-      return [{ ...plain(`line ${index}`, false, ''), line: entry, index }];
+      // In another epoch another line may have this place.
+      return [{ ...plain(`${index} ${atMs}`, false, ''), line: entry, index }];
     if (!author || !(message || tombstone)) return [];
     const item: Item = {
       ...plain(key, !!author.visitor, message?.text ?? ''),

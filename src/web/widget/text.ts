@@ -14,7 +14,6 @@ const TEXT = {
   offline: ['We are away', '客服不在线'],
   waiting: ['Waiting for an agent', '正在为您接入客服'],
   place: ['Waiting · {} in line', '排队中 · 第 {} 位'],
-  typing: ['is typing…', '正在输入…'],
   sending: ['Sending', '发送中'],
   sent: ['Sent', '已发送'],
   delivered: ['Delivered', '已送达'],

@@ -9,11 +9,13 @@ export interface Face {
   color: string;
 }
 
-interface Saved {
+export interface Saved {
   token?: string;
   conversation?: string;
   /** The conversation has messages: connect at page load. */
   begun?: boolean;
+  /** Whose entries `read` and `unrated` count. */
+  epoch?: string;
   /** Highest index that was shown. */
   read?: number;
   face?: Face;

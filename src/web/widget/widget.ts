@@ -2,7 +2,7 @@
 // that a text message does not need (emoji, files, rating, offline form) comes with the extra chunk.
 import type { Pending, PosthouseSession, Row, SessionEvent } from '../shared/api.ts';
 import type { Part } from '../shared/codec.ts';
-import type { Message, Profile } from '../shared/gen/posthouse.ts';
+import type { Assigned, Mark, Message, Profile } from '../shared/gen/posthouse.ts';
 import { publicFeed, randomId } from '../shared/id.ts';
 import { openSession } from '../shared/session.ts';
 import { textOn } from './color.ts';
@@ -11,7 +11,7 @@ import type * as Extra from './extra.ts';
 import { Log } from './log.ts';
 import style from './style.css?inline';
 import { sayIn, type Say } from './text.ts';
-import { Visitor } from './visitor.ts';
+import { Visitor, type Saved } from './visitor.ts';
 
 const CHAT = 'M21 12a8 8 0 0 1-11.6 7.1L4 20l1-4.6A8 8 0 1 1 21 12Z';
 const CLOSE = 'M6 6l12 12M18 6 6 18';
@@ -19,25 +19,26 @@ const SEND = 'M12 19V5M6 11l6-6 6 6';
 const SMILE = 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM8 14q4 4 8 0M9 9v1M15 9v1';
 const CLIP = 'M20 11l-8 8a5 5 0 0 1-7-7l8-8a3 3 0 0 1 5 5l-8 8a2 2 0 0 1-3-3l8-8';
 const BANNER_MS = 2_000;
-const TYPING_MS = 6_000;
 const TELL_MS = 6_000;
 const TICK_MS = 5_000;
+
+type Use = (extra: typeof Extra) => void;
 
 declare const __VERSION__: string;
 declare const __EXTRA__: string;
 
 export class PosthouseWidget extends HTMLElement {
-  session!: PosthouseSession;
-  visitor!: Visitor;
-  say!: Say;
-  log!: Log;
-  language = '';
-  base = '';
-  inbox = '';
+  declare session: PosthouseSession;
+  declare visitor: Visitor;
+  declare say: Say;
+  declare log: Log;
+  declare language: string;
+  declare base: string;
+  declare inbox: string;
   root = this.attachShadow({ mode: 'closed' });
-  panel!: HTMLElement;
-  form!: HTMLFormElement;
-  input!: HTMLTextAreaElement;
+  declare panel: HTMLElement;
+  declare form: HTMLFormElement;
+  declare input: HTMLTextAreaElement;
   #launch!: HTMLElement;
   #badge = h('b', { hidden: '' });
   #initial = h('span');
@@ -45,15 +46,15 @@ export class PosthouseWidget extends HTMLElement {
   #title = h('strong', { id: 't' });
   #status = h('small', { role: 'status' });
   #banner = h('div.banner', { role: 'status', hidden: '' });
-  #dots = h('div.dots', { role: 'status', hidden: '' });
-  #agent = '';
-  #avatar = '';
+  #agent: Assigned | undefined;
   #place = 0;
   #queued = false;
   #resolved = false;
   #started = false;
   #volatile = false;
   #failures = 0;
+  /** What the extra chunk is still to do. */
+  #undone: Use[] = [];
   #timers: Record<string, ReturnType<typeof setTimeout>> = {};
 
   /** Builds the widget; called once, before it is put into the page. */
@@ -68,22 +69,16 @@ export class PosthouseWidget extends HTMLElement {
     this.log = new Log(this);
     this.#launch = h(
       'button.launch',
-      {
-        type: 'button',
-        'aria-expanded': 'false',
-        'aria-label': this.say('open'),
-        onclick: () => this.toggle(),
-      },
-      icon(CHAT),
-      this.#badge,
+      { type: 'button', onclick: () => this.toggle() },
     );
     this.#build();
+    this.#show(false);
     this.root.append(this.panel, this.#launch);
     this.#session();
     this.paint();
     document.addEventListener('visibilitychange', () => this.#seen());
     // Times and the time to recall pass without an event.
-    setInterval(() => this.isOpen && this.paint(), TICK_MS);
+    setInterval(() => this.isOpen && this.#tick(), TICK_MS);
     // A conversation that has begun is followed at once; otherwise only the inbox's face is asked for.
     if (this.visitor.saved.begun) void this.#start();
     else
@@ -104,16 +99,20 @@ export class PosthouseWidget extends HTMLElement {
   }
 
   toggle(open = !this.isOpen): void {
-    this.panel.hidden = !open;
-    this.#launch.setAttribute('aria-expanded', String(open));
-    this.#launch.setAttribute('aria-label', this.say(open ? 'close' : 'open'));
-    this.#launch.replaceChildren(icon(open ? CLOSE : CHAT), this.#badge);
+    this.#show(open);
     if (!open) return this.#launch.focus();
     void this.#start();
     this.log.toEnd();
     this.input.focus();
     this.#seen();
     this.#offline();
+  }
+
+  #show(open: boolean): void {
+    this.panel.hidden = !open;
+    this.#launch.ariaExpanded = String(open);
+    this.#launch.ariaLabel = this.say(open ? 'close' : 'open');
+    this.#launch.replaceChildren(icon(open ? CLOSE : CHAT), this.#badge);
   }
 
   /** Sends `text`, or what `message` says; the profile goes along with the conversation's opening. */
@@ -134,16 +133,26 @@ export class PosthouseWidget extends HTMLElement {
     this.log.toEnd();
   }
 
-  /** Loads what is not needed for text, once; without the network nothing happens. */
-  async extra(use: (extra: typeof Extra) => void): Promise<void> {
+  /** Loads what is not needed for text. When it cannot be had, a `press` is the visitor's to repeat;
+   * anything else is done as soon as it is there. */
+  async extra(use: Use, press = false): Promise<void> {
+    let extra;
     try {
       // A browser may remember that an address failed: each new try has an address of its own.
       const address = `${this.base}/widget/${__EXTRA__}?${this.#failures}`;
-      use((await import(/* @vite-ignore */ address)) as typeof Extra);
+      extra = (await import(/* @vite-ignore */ address)) as typeof Extra;
     } catch {
-      this.#failures++;
-      this.tell(this.say('reconnecting'));
+      if (!press) this.#undone.push(use);
+      if (!this.#failures++ || press) this.tell(this.say('reconnecting'));
+      return;
     }
+    use(extra);
+  }
+
+  #tick(): void {
+    this.#undone.splice(0).forEach((use) => void this.extra(use));
+    this.paint();
+    this.#offline();
   }
 
   #style(): void {
@@ -182,8 +191,8 @@ export class PosthouseWidget extends HTMLElement {
       h(
         'span.tools',
         {},
-        tool('', say('emoji'), SMILE, () => void this.extra((extra) => extra.emoji(this))),
-        tool('', say('attach'), CLIP, () => void this.extra((extra) => extra.pick(this))),
+        tool('', say('emoji'), SMILE, () => void this.extra((extra) => extra.emoji(this), true)),
+        tool('', say('attach'), CLIP, () => void this.extra((extra) => extra.pick(this), true)),
       ),
       this.input,
       h('span.tools', {}, tool('.send', say('send'), SEND)),
@@ -208,7 +217,6 @@ export class PosthouseWidget extends HTMLElement {
       ),
       this.#banner,
       this.log.element,
-      this.#dots,
       this.form,
     );
   }
@@ -244,11 +252,19 @@ export class PosthouseWidget extends HTMLElement {
     const waiting = this.session.pending;
     await this.session.erase();
     this.log.rows.clear();
-    this.visitor.keep({ conversation: randomId(), begun: false, read: 0 });
+    this.#forget({ conversation: randomId(), begun: false, epoch: '' });
     this.#started = false;
     this.#session();
     for (const { command } of waiting) if (command.message) await this.send(command.message);
     await this.#start();
+  }
+
+  /** Nothing that is known of entries holds any more. */
+  #forget(change: Saved): void {
+    this.visitor.keep({ read: 0, unrated: 0, ...change });
+    this.log.delivered = this.log.read = 0;
+    this.#agent = undefined;
+    this.#queued = this.#resolved = false;
   }
 
   #event(event: SessionEvent): void {
@@ -257,7 +273,9 @@ export class PosthouseWidget extends HTMLElement {
     if (event.type === 'snapshot') {
       // Drawn when the rows come that follow it.
       this.log.rows.clear();
-      return event.snapshot.marks.forEach((mark) => this.#mark(mark));
+      const { epoch, marks } = event.snapshot;
+      if (epoch !== this.visitor.saved.epoch) this.#forget({ epoch });
+      return marks.forEach((mark) => this.#mark(mark));
     }
     if (event.type === 'mark') this.#mark(event.mark);
     if (event.type === 'outbox') this.#outbox(event.pending);
@@ -270,7 +288,8 @@ export class PosthouseWidget extends HTMLElement {
       this.visitor.staffed = event.presence.staffed;
     if (event.type === 'welcome' || event.type === 'presence') this.#offline();
     if (event.type === 'queue_place') this.#place = event.place.place;
-    if (event.type === 'typing') this.#typing(!!event.typing.author?.agent && event.typing.active);
+    if (event.type === 'typing' && event.typing.author?.agent)
+      void this.extra((extra) => extra.typing(this, event.typing.active), true);
     this.paint();
     if (event.type === 'rows') this.#seen();
   }
@@ -291,10 +310,9 @@ export class PosthouseWidget extends HTMLElement {
     this.log.rows.set(row.index, row);
     if (assigned || queued) {
       this.#queued = !!queued;
-      this.#agent = assigned?.name ?? '';
-      this.#avatar = assigned?.avatar ?? '';
+      this.#agent = assigned;
     }
-    if (entry.message?.text !== undefined && entry.author?.agent) this.#typing(false);
+    if (entry.message && entry.author?.agent) this.panel.querySelector('.dots')?.replaceChildren();
     if (entry.resolved || entry.reopened || entry.rated || entry.message) {
       if (entry.resolved && !this.#resolved) void this.extra((extra) => extra.rate(this));
       this.#resolved = !!entry.resolved;
@@ -306,31 +324,25 @@ export class PosthouseWidget extends HTMLElement {
     return this.#resolved;
   }
 
-  #mark({
-    reader,
-    delivered,
-    read,
-  }: {
-    reader?: { agent?: number };
-    delivered: number;
-    read: number;
-  }): void {
-    if (!reader?.agent) return;
-    this.log.delivered = Math.max(this.log.delivered, delivered, read);
-    this.log.read = Math.max(this.log.read, read);
+  #mark({ reader, delivered, read }: Mark): void {
+    const { log, visitor } = this;
+    if (reader?.agent) {
+      log.delivered = Math.max(log.delivered, delivered, read);
+      log.read = Math.max(log.read, read);
+    } else if (read > visitor.saved.read!) visitor.keep({ read });
   }
 
   paint(): void {
     const { say } = this;
     const { face } = this.visitor.saved;
-    const color = /^#[0-9a-f]{6}$/i.test(face?.color ?? '') ? face!.color : '#0f5c63';
+    const color = /^#[0-9a-f]{6}$/i.exec(face?.color ?? '')?.[0] ?? '#0f5c63';
     this.style.setProperty('--c', color);
     this.style.setProperty('--on', textOn(color));
-    const name = this.#agent || face?.name || say('support');
+    const { name = face?.name || say('support'), avatar = '' } = this.#agent ?? {};
     this.#title.textContent = name;
     this.#initial.textContent = [...name][0]!.toUpperCase();
-    this.#photo.hidden = !this.#avatar;
-    if (!this.#photo.src.endsWith(this.#avatar)) this.#photo.src = this.base + this.#avatar;
+    this.#photo.hidden = !avatar;
+    if (!this.#photo.src.endsWith(avatar)) this.#photo.src = this.base + avatar;
     const { staffed } = this.visitor;
     const waiting = this.#place ? say('place', this.#place) : say('waiting');
     this.#status.textContent =
@@ -356,7 +368,8 @@ export class PosthouseWidget extends HTMLElement {
     const { last } = this.log;
     if (!last) return;
     if (this.isOpen && document.visibilityState === 'visible') this.visitor.keep({ read: last });
-    this.session.mark(this.conversation, last, this.visitor.saved.read ?? 0);
+    const { epoch, read } = this.visitor.saved;
+    this.session.mark(this.conversation, epoch!, last, read!);
     this.#count();
   }
 
@@ -379,13 +392,6 @@ export class PosthouseWidget extends HTMLElement {
     input.style.height = `${Math.min(132, input.scrollHeight)}px`;
     const { value } = input;
     if (this.log.last) this.session.typing(this.conversation, value.slice(-130), value !== '');
-  }
-
-  #typing(active: boolean): void {
-    clearTimeout(this.#timers.typing);
-    this.#dots.hidden = !active;
-    this.#dots.textContent = active ? `${this.#agent} ${this.say('typing')}` : '';
-    if (active) this.#timers.typing = setTimeout(() => this.#typing(false), TYPING_MS);
   }
 
   #link(): void {

@@ -43,7 +43,7 @@ export function LogView({ id, row }: { id: string; row: ConversationRow | undefi
     look();
     addEventListener('focus', look);
     return () => removeEventListener('focus', look);
-  }, [id, last?.index, away]);
+  }, [id, last?.index, open?.ready, away]);
 
   // Pictures and a changed window size move the end.
   useEffect(() => {

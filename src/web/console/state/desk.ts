@@ -200,6 +200,8 @@ export const isClosed = (row: ConversationRow | undefined) => row?.state === STA
 /** What the message pane shows of one conversation. */
 export interface Log {
   id: string;
+  /** The server's, as of the snapshot that the rows build on. */
+  epoch: string;
   /** Dense, oldest first. */
   rows: readonly Row[];
   /** False until the feed has caught up once. */
@@ -212,3 +214,12 @@ export interface Log {
   refused?: { code: number; sentence: string };
 }
 export const log = signal<Log | null>(null);
+export const blankLog: Log = {
+  id: '',
+  epoch: '',
+  rows: [],
+  ready: false,
+  delivered: 0,
+  read: 0,
+  typing: null,
+};

@@ -13,7 +13,7 @@ import { api, signedOut } from './api.ts';
 import { announce } from './alerts.ts';
 import { setServerTime } from './clock.ts';
 import * as desk from './desk.ts';
-import { isSupervisor, log, me, openId, outbox, teams } from './desk.ts';
+import { blankLog, isSupervisor, log, me, openId, outbox, teams } from './desk.ts';
 import { remember, remembered } from './kept.ts';
 import { language } from './language.ts';
 import { merge } from './merge.ts';
@@ -107,7 +107,8 @@ function on(event: SessionEvent): void {
         if (item.agent !== me.peek()?.id) takePresence(item);
       }
       if (event.feed === openFeed()) {
-        log.value = { ...log.value!, rows: [], ready: false };
+        const { epoch } = event.snapshot;
+        log.value = { ...log.value!, epoch, rows: [], ready: false, delivered: 0, read: 0 };
         for (const mark of event.snapshot.marks) takeMark(mark);
       }
       break;
@@ -226,7 +227,7 @@ export function openConversation(id: string | null): void {
   }
   setTyping(null);
   openId.value = id;
-  log.value = id ? { id, rows: [], ready: false, delivered: 0, read: 0, typing: null } : null;
+  log.value = id ? { ...blankLog, id } : null;
   if (id) void session?.follow(fullFeed(id));
 }
 
@@ -256,7 +257,7 @@ export const sayTyping = (conversation: string, active: boolean) =>
 
 /** Tells that everything up to this index of the public feed was shown. */
 export function markRead(conversation: string, publicIndex: number): void {
-  session?.mark(conversation, publicIndex, publicIndex);
+  session?.mark(conversation, log.peek()?.epoch ?? '', publicIndex, publicIndex);
 }
 
 function wantedStatus(): number {

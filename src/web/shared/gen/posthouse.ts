@@ -127,11 +127,11 @@ export const Transferred: Schema<Transferred> = /*#__PURE__*/ message('n:fromAge
 
 export interface Resolved {
 }
-export const Resolved: Schema<Resolved> = /*#__PURE__*/ message('');
+export const Resolved: Schema<Resolved> = [];
 
 export interface Reopened {
 }
-export const Reopened: Schema<Reopened> = /*#__PURE__*/ message('');
+export const Reopened: Schema<Reopened> = [];
 
 export interface Rated {
   score: number;

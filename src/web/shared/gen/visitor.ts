@@ -44,9 +44,8 @@ export const STATE_RESOLVED = 3;
 export interface Feed {
   kind: FeedKind;
   id: string;
-  number: number;
 }
-export const Feed: Schema<Feed> = /*#__PURE__*/ message('n:kind i:id n:number');
+export const Feed: Schema<Feed> = /*#__PURE__*/ message('n:kind i:id');
 
 export interface Cursor {
   feed?: Feed;
@@ -61,10 +60,6 @@ export interface Author {
   name: string;
 }
 export const Author: Schema<Author> = /*#__PURE__*/ message('i?:visitor n?:agent 4t:name');
-
-export interface Opened {
-}
-export const Opened: Schema<Opened> = /*#__PURE__*/ message('');
 
 export interface Attachment {
   blob: string;
@@ -84,26 +79,25 @@ export const Message: Schema<Message> = /*#__PURE__*/ message('t?:text m:attachm
 
 export interface Queued {
 }
-export const Queued: Schema<Queued> = /*#__PURE__*/ message('');
+export const Queued: Schema<Queued> = [];
 
 export interface Assigned {
-  agent: number;
   name: string;
   avatar: string;
 }
-export const Assigned: Schema<Assigned> = /*#__PURE__*/ message('n:agent t:name t:avatar');
+export const Assigned: Schema<Assigned> = /*#__PURE__*/ message('2t:name t:avatar');
 
 export interface Transferred {
 }
-export const Transferred: Schema<Transferred> = /*#__PURE__*/ message('');
+export const Transferred: Schema<Transferred> = [];
 
 export interface Resolved {
 }
-export const Resolved: Schema<Resolved> = /*#__PURE__*/ message('');
+export const Resolved: Schema<Resolved> = [];
 
 export interface Reopened {
 }
-export const Reopened: Schema<Reopened> = /*#__PURE__*/ message('');
+export const Reopened: Schema<Reopened> = [];
 
 export interface Rated {
   score: number;
@@ -113,9 +107,8 @@ export const Rated: Schema<Rated> = /*#__PURE__*/ message('n:score t:comment');
 
 export interface Recalled {
   targetKey: string;
-  publicIndex: number;
 }
-export const Recalled: Schema<Recalled> = /*#__PURE__*/ message('i:targetKey 3n:publicIndex');
+export const Recalled: Schema<Recalled> = /*#__PURE__*/ message('i:targetKey');
 
 export interface Tombstone {
   reason: TombstoneReason;
@@ -127,7 +120,6 @@ export interface Entry {
   key: string;
   author?: Author;
   atMs: number;
-  opened?: Opened;
   message?: Message;
   queued?: Queued;
   assigned?: Assigned;
@@ -138,7 +130,7 @@ export interface Entry {
   recalled?: Recalled;
   tombstone?: Tombstone;
 }
-export const Entry: Schema<Entry> = /*#__PURE__*/ message('i:conversation i:key m:author n:atMs 10m:opened m:message 13m:queued m:assigned m:transferred m:resolved m:reopened m:rated m:recalled 21m:tombstone', Author, Opened, Message, Queued, Assigned, Transferred, Resolved, Reopened, Rated, Recalled, Tombstone);
+export const Entry: Schema<Entry> = /*#__PURE__*/ message('i:conversation i:key m:author n:atMs 11m:message 13m:queued m:assigned m:transferred m:resolved m:reopened m:rated m:recalled 21m:tombstone', Author, Message, Queued, Assigned, Transferred, Resolved, Reopened, Rated, Recalled, Tombstone);
 
 export interface Profile {
   name: string;
@@ -149,6 +141,14 @@ export interface Profile {
   language: string;
 }
 export const Profile: Schema<Profile> = /*#__PURE__*/ message('t:name t:contact t:page t:pageTitle t:referrer 8t:language');
+
+export interface Opened {
+  inbox: number;
+  team: number;
+  visitor: string;
+  profile?: Profile;
+}
+export const Opened: Schema<Opened> = /*#__PURE__*/ message('n:inbox n:team i:visitor m:profile', Profile);
 
 export interface Note {
   text: string;
@@ -213,9 +213,8 @@ export interface Command {
   message?: Message;
   recall?: Recall;
   rate?: Rated;
-  profile?: Profile;
 }
-export const Command: Schema<Command> = /*#__PURE__*/ message('m:message 3m:recall 8m:rate m:profile', Message, Recall, Rated, Profile);
+export const Command: Schema<Command> = /*#__PURE__*/ message('m:message 3m:recall 8m:rate', Message, Recall, Rated);
 
 export interface Assign {
   agent: number;
@@ -346,10 +345,9 @@ export interface Presence {
 export const Presence: Schema<Presence> = /*#__PURE__*/ message('3i:conversation 5b:staffed');
 
 export interface QueuePlace {
-  conversation: string;
   place: number;
 }
-export const QueuePlace: Schema<QueuePlace> = /*#__PURE__*/ message('i:conversation n:place');
+export const QueuePlace: Schema<QueuePlace> = /*#__PURE__*/ message('2n:place');
 
 export interface Pong {
   heads: Cursor[];

@@ -44,17 +44,32 @@ test('what is held waits for the first snapshot, and for one of the same epoch',
   }
 });
 
+const row = (index: number, entry: object) => {
+  return { index, publicIndex: index, entry: { key: `${index}`, ...entry } as Entry };
+};
+
 test('a page of earlier rows does not bring back what is gone', () => {
   const feed = new FeedState();
-  const row = (index: number, entry: object) => {
-    return { index, publicIndex: index, entry: entry as Entry };
-  };
   feed.rows.set(2, row(2, { tombstone: { reason: 1 } }));
-  const page = feed.earlier([1, 2].map((index) => row(index, { message: { text: 'a' } })));
+  // Recalled while the page was on its way.
+  feed.rows.set(4, row(4, { recalled: { targetKey: '3' } }));
+  const page = feed.earlier([1, 2, 3].map((index) => row(index, { message: { text: 'a' } })));
   assert.deepEqual(
     page.map(({ entry }) => entry.message?.text),
-    ['a', undefined],
+    ['a', undefined, undefined],
   );
   assert.equal(feed.rows.get(1)!.entry.message?.text, 'a');
   assert.equal(feed.rows.get(2)!.entry.tombstone?.reason, 1);
+  assert.equal(feed.rows.get(3)!.entry.tombstone?.reason, 1);
+});
+
+test('marks go forward within an epoch and begin anew with another', () => {
+  const mark = (read: number) => ({ conversation: 'c', delivered: read, read });
+  const feed = new FeedState();
+  feed.replace({ ...snapshot('aa', 9), marks: [mark(5)] });
+  feed.mark(mark(8));
+  feed.replace({ ...snapshot('aa', 9), marks: [mark(6)] });
+  assert.deepEqual(feed.marks, [mark(8)]);
+  feed.replace({ ...snapshot('bb', 4), marks: [mark(3)] });
+  assert.deepEqual(feed.marks, [mark(3)]);
 });
