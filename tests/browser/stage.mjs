@@ -6,6 +6,8 @@ import { Desk } from './process.mjs';
 import { wordsOf } from './words.mjs';
 
 export const PASSWORD = 'correct horse battery staple';
+/** The longest pause between two tries to connect, and some more. */
+const SETTLED = { state: 'detached', timeout: 40_000 };
 
 /** Steps in their order; the first failure keeps the screens and ends the story. */
 export function story(name, language, tell) {
@@ -155,7 +157,7 @@ export class Stage {
 
   /** Nothing of the visitor waits for the server any more. */
   settled(on = this.page) {
-    return on.locator('posthouse-widget .row.wait').first().waitFor({ state: 'detached' });
+    return on.locator('posthouse-widget .row.wait').first().waitFor(SETTLED);
   }
 
   /** It stands there, and once. */
