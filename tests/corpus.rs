@@ -7,14 +7,30 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use posthouse::base::chance::{Chance as _, Seeded};
+use posthouse_crypto::x509;
+use rustix::process::{Resource, Rlimit};
 
 #[path = "fuzz/src/targets.rs"]
 mod targets;
 
 /// Changed copies of each file.
 const CHANGES: u64 = 2_000;
-/// Settings go through a file each, and handshakes through elliptic curves: fewer of them.
-const SLOW: &[&str] = &["settings", "certificate", "tlcp_server", "tlcp_client", "tlcp_stream"];
+/// Settings go through a file each, and the others through elliptic curves: fewer of them.
+const SLOW: &[&str] = &[
+    "settings",
+    "certificate",
+    "tlcp_server",
+    "tlcp_client",
+    "tlcp_stream",
+    "certificate_chain",
+    "pair",
+    "private_key",
+    "key_envelope",
+    "signing_request",
+];
+/// More than any decoder may need for inputs of some kilobytes: whoever believes a length of
+/// gigabytes is ended by the system.
+const MEMORY_BYTES: u64 = 64 << 20;
 
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target)
@@ -53,8 +69,21 @@ fn change(bytes: &[u8], chance: &mut Seeded) -> Vec<u8> {
     out
 }
 
+/// From now on this process gets so much memory more and no more.
+fn bound_memory() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:")).unwrap();
+    let now_kb: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    let limits = rustix::process::getrlimit(Resource::Data);
+    let current = Some(now_kb * 1024 + MEMORY_BYTES);
+    rustix::process::setrlimit(Resource::Data, Rlimit { current, ..limits }).unwrap();
+    let mut control = Vec::<u8>::new();
+    assert!(control.try_reserve_exact(2 * MEMORY_BYTES as usize).is_err(), "no bound");
+}
+
 #[test]
 fn every_decoder_stands_its_corpus_and_what_lies_next_to_it() {
+    bound_memory();
     for (name, target) in targets::TARGETS {
         let files = corpus(name);
         assert!(!files.is_empty(), "{name} has no corpus");
@@ -72,6 +101,22 @@ fn every_decoder_stands_its_corpus_and_what_lies_next_to_it() {
             let changes = if slow { CHANGES / 10 } else { CHANGES };
             (0..changes).for_each(|_| attempt(&change(&bytes, &mut chance)));
         }
+    }
+}
+
+/// Otherwise nothing but the first mistake would ever be looked for.
+#[test]
+fn what_is_whole_in_the_corpus_of_certificates_and_keys_is_taken() {
+    let text =
+        |target: &str, file: &str| std::fs::read_to_string(folder(target).join(file)).unwrap();
+    let pair = x509::Pair::from_pem(&text("pair", "whole.pem")).unwrap();
+    for (file, passphrase) in [("plain", None), ("sec1", None), ("sealed_sha256", Some("驿站"))] {
+        let pem = text("private_key", &format!("{file}.pem"));
+        assert!(x509::read_key(&pem, passphrase.map(str::as_bytes)).is_ok(), "{file}");
+    }
+    for file in ["der", "pem", "base64"] {
+        let bytes = std::fs::read(folder("key_envelope").join(file)).unwrap();
+        assert!(x509::open_envelope(&bytes, pair.sign.key()).is_ok(), "{file}");
     }
 }
 

@@ -11,6 +11,8 @@ use posthouse_crypto::sm2;
 
 #[path = "tlcp.rs"]
 pub mod tlcp;
+#[path = "x509.rs"]
+pub mod x509;
 
 pub type Target = fn(&[u8]);
 
@@ -31,6 +33,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tlcp_server", tlcp::server),
     ("tlcp_client", tlcp::client),
     ("tlcp_stream", tlcp::stream),
+    ("certificate_chain", x509::chain),
+    ("pair", x509::pair),
+    ("private_key", x509::private_key),
+    ("key_envelope", x509::envelope),
+    ("signing_request", x509::request),
 ];
 
 /// A client's side of a WebSocket after the upgrade. However the bytes are cut into frames, a
@@ -101,8 +108,10 @@ pub fn file_type(bytes: &[u8]) {
 pub fn settings(bytes: &[u8]) {
     let file = scratch();
     std::fs::write(&file, bytes).expect("a scratch file can be written");
-    let inputs = config::Inputs { file: Some(file), ..config::Inputs::default() };
-    match config::load(&inputs) {
+    let inputs = config::Inputs { file: Some(file.clone()), ..config::Inputs::default() };
+    let loaded = config::load(&inputs);
+    std::fs::remove_file(&file).expect("a scratch file can be removed");
+    match loaded {
         Ok(loaded) => assert!(config::schema().is_object() && !loaded.files.is_empty()),
         Err(problems) => assert!(!problems.is_empty()),
     }

@@ -1,0 +1,4 @@
+//! Fuzzes `key_envelope`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::x509::envelope(bytes));

@@ -1,0 +1,4 @@
+//! Fuzzes `pair`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| posthouse_fuzz::targets::x509::pair(bytes));
