@@ -22,6 +22,7 @@ const SLOW: &[&str] = &[
     "tlcp_server",
     "tlcp_client",
     "tlcp_stream",
+    "first_bytes",
     "certificate_chain",
     "pair",
     "private_key",

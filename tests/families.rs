@@ -14,6 +14,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use posthouse::base::code::FAMILY_REFUSED;
 use posthouse::base::{ClientCertificate, Clock, Counters, PeerInfo, Tick, Wall};
+use posthouse::config::SmHint;
 use posthouse::net::{Ceiling, Door, Families, Options, RequestBody, Revoked, Server};
 use posthouse_crypto::certificate::TIME_FLOOR_S;
 use posthouse_crypto::tlcp::tokio::TlcpStream;
@@ -25,6 +26,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
+
+#[path = "families/switching.rs"]
+mod switching;
 
 /// Answers with the family and the certificate of the connection.
 #[derive(Clone)]
@@ -172,6 +176,17 @@ impl House {
         let mut answer = Vec::new();
         let _ = tokio::time::timeout(Duration::from_secs(5), tcp.read_to_end(&mut answer)).await;
         answer
+    }
+
+    /// Sends a hello and reads one record.
+    async fn record(&self, hello: &[u8]) -> Vec<u8> {
+        let mut tcp = TcpStream::connect(self.address).await.unwrap();
+        tcp.write_all(hello).await.unwrap();
+        let mut record = vec![0; 5];
+        tcp.read_exact(&mut record).await.unwrap();
+        record.resize(5 + usize::from(u16::from_be_bytes([record[3], record[4]])), 0);
+        tcp.read_exact(&mut record[5..]).await.unwrap();
+        record
     }
 
     fn refused(&self) -> u64 {
@@ -324,8 +339,7 @@ async fn a_client_that_offers_both_gets_what_the_profile_prefers() {
     for national_first in [false, true] {
         let house = house(Families { national_first, ..site.families() });
         for own_order in [false, true] {
-            let answer = house.answer(&[&hello(both_worlds(own_order), &[])]).await;
-            let suite = chosen(&answer);
+            let suite = chosen(&house.record(&hello(both_worlds(own_order), &[])).await);
             let is_national = suite == rfc8998::names::SM4_GCM_SM3;
             assert_eq!(is_national, national_first, "{suite:?}, own order {own_order}");
         }
@@ -333,7 +347,7 @@ async fn a_client_that_offers_both_gets_what_the_profile_prefers() {
     // It lists a suite of the other world, and no group of it.
     let house = house(site.families());
     let half = hello(site.national_client(None), &[0x13, 0x01]);
-    assert_eq!(chosen(&house.answer(&[&half]).await), rfc8998::names::SM4_GCM_SM3);
+    assert_eq!(chosen(&house.record(&half).await), rfc8998::names::SM4_GCM_SM3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -362,18 +376,22 @@ async fn tlcp_that_is_not_spoken_gets_an_alert_of_its_own_version() {
 async fn a_hint_of_tlcp_is_sent_back_or_ignored_as_the_settings_say() {
     let site = Site::new();
     let hinted = hello(site.international_client(), &ECC_SM4);
-    let alerting = house(Families { alert_at_hint: true, ..site.families() });
+    let alerting = house(Families { hint: SmHint::Alert, ..site.families() });
     assert_eq!(alerting.answer(&[&hinted]).await, TLS_ALERT);
     assert_eq!(alerting.refused(), 0, "it was sent back, not refused");
     let ignoring = house(site.families());
     // Where TLCP is not spoken it is of no use to come back.
-    let silent = Families { alert_at_hint: true, tlcp: None, ..site.families() };
-    assert_eq!(house(silent).answer(&[&hinted]).await[..3], [22, 3, 3]);
-    let answer = ignoring.answer(&[&hinted]).await;
-    assert_eq!(answer[..3], [22, 3, 3], "the handshake goes on");
+    for hint in [SmHint::Alert, SmHint::Switch] {
+        let silent = Families { hint, tlcp: None, ..site.families() };
+        assert_eq!(house(silent).record(&hinted).await[..3], [22, 3, 3]);
+    }
+    assert_eq!(ignoring.record(&hinted).await[..3], [22, 3, 3], "the handshake goes on");
     // What can speak RFC 8998 has no need to come back.
     let able = hello(site.national_client(None), &ECC_SM4);
-    assert_eq!(chosen(&alerting.answer(&[&able]).await), rfc8998::names::SM4_GCM_SM3);
+    for hint in [SmHint::Alert, SmHint::Switch] {
+        let house = house(Families { hint, ..site.families() });
+        assert_eq!(chosen(&house.record(&able).await), rfc8998::names::SM4_GCM_SM3);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -383,6 +401,33 @@ async fn a_hello_may_come_byte_by_byte() {
     let hello = hello(site.national_client(None), &[]);
     let pieces: Vec<&[u8]> = hello.chunks(1).take(6).chain([&hello[6..]]).collect();
     assert_eq!(chosen(&house.answer(&pieces).await), rfc8998::names::SM4_GCM_SM3);
+}
+
+/// A client that is answered in TLCP goes on in it, whichever of the two versions it writes into
+/// its secret; one that was told of another hello than the server read gets no further.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hint_of_tlcp_may_be_answered_in_tlcp_on_the_spot() {
+    let site = Site::new();
+    let switching = house(Families { hint: SmHint::Switch, ..site.families() });
+    let hinted = hello(site.international_client(), &ECC_SM4[2..]);
+    for version in [[3, 3], [1, 1]] {
+        let told = switching::ask(switching.address, &hinted, &hinted, version).await;
+        assert_eq!(told.unwrap().rsplit("\r\n").next(), Some("tlcp nobody"));
+    }
+    assert_eq!(switching.counters.handshakes_tlcp.get(), 2);
+    let other_version = switching::ask(switching.address, &hinted, &hinted, [3, 2]).await;
+    assert!(other_version.unwrap_err().starts_with("an alert"));
+    let mut changed = hinted.clone();
+    let end = changed.len() - 1;
+    changed[end] ^= 1;
+    let misled = switching::ask(switching.address, &hinted, &changed, [3, 3]).await;
+    assert!(misled.unwrap_err().starts_with("an alert"));
+    assert_eq!(switching.counters.handshakes_tlcp.get(), 2);
+    // Who does not hint is spoken to as ever.
+    assert!(switching.told(site.international_client()).await.is_ok());
+    let ignoring = house(site.families());
+    let ignored = switching::ask(ignoring.address, &hinted, &hinted, [3, 3]).await;
+    assert_eq!(ignored.unwrap_err(), "an answer in TLS");
 }
 
 /// Every suite of rustls must be known to the one or to the other side of the choice.

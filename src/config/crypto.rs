@@ -67,6 +67,7 @@ pub enum TlsFamily {
 pub enum SmHint {
     Ignore,
     Alert,
+    Switch,
 }
 
 /// Whether clients are asked for a certificate.
@@ -113,14 +114,11 @@ impl Config {
         known.filter(|family| allowed.is_empty() || allowed.contains(family)).collect()
     }
 
-    /// Whether a TLS hello that lists suites of TLCP is answered with an alert, upon which its
-    /// sender comes back in TLCP.
+    /// What becomes of a TLS hello that lists suites of TLCP.
     #[must_use]
-    pub fn alerts_at_sm_hint(&self) -> bool {
-        match self.tls.sm_hint {
-            Some(hint) => hint == SmHint::Alert,
-            None => !self.families().contains(&Family::International),
-        }
+    pub fn sm_hint(&self) -> SmHint {
+        let only_national = !self.families().contains(&Family::International);
+        self.tls.sm_hint.unwrap_or(if only_national { SmHint::Alert } else { SmHint::Ignore })
     }
 }
 

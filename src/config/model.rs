@@ -81,10 +81,12 @@ pub struct Tls {
         SM2/SM3/SM4 的 TLS 1.3）、tlcp。其余一律以告警拒绝。留空则允许 crypto.profile 拥有证书的全部协议族。"))]
     pub families: Vec<TlsFamily>,
     /// What to do with a TLS hello that lists suites of TLCP, as some browsers send before they
-    /// come back in TLCP: `ignore` it, or answer with an `alert`. Left out: `alert` when the
-    /// listener does not speak `international`.
+    /// come back in TLCP: `ignore` the list, answer with an `alert`, or `switch` to TLCP on the
+    /// spot, which browsers that do not expect it take for an error. Left out: `alert` when the
+    /// listener does not speak `international`, `ignore` otherwise.
     #[schemars(extend("x-zh" = "收到列有 TLCP 套件的 TLS 握手时（部分浏览器以此试探，随后改用 TLCP）：\
-        ignore 忽略，alert 以告警拒绝。未设置时，若不允许 international 则为 alert。"))]
+        ignore 忽略，alert 以告警拒绝，switch 在同一连接上直接改用 TLCP（不支持此做法的浏览器会报错）。\
+        未设置时，若不允许 international 则为 alert，否则为 ignore。"))]
     pub sm_hint: Option<SmHint>,
     /// Whether clients are asked for a certificate of the site's authorities, with which agents
     /// may sign in: `off`, `optional` or `required`.

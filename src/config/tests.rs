@@ -246,11 +246,13 @@ fn families_follow_the_profile_and_may_only_be_fewer() {
     assert_eq!(config("crypto: {profile: national}").families(), [Rfc8998, Tlcp]);
     let both = config("crypto: {profile: both}");
     assert_eq!(both.families(), [Rfc8998, Tlcp, International]);
-    assert!(!both.alerts_at_sm_hint());
+    assert_eq!(both.sm_hint(), SmHint::Ignore);
     let fewer = config("crypto: {profile: both}\ntls: {families: [international, tlcp]}");
     assert_eq!(fewer.families(), [Tlcp, International], "the profile's order, not the list's");
     let national = config("crypto: {profile: both}\ntls: {families: [tlcp]}");
-    assert!(national.alerts_at_sm_hint());
+    assert_eq!(national.sm_hint(), SmHint::Alert);
+    let told = config("crypto: {profile: both}\ntls: {sm_hint: switch}");
+    assert_eq!(told.sm_hint(), SmHint::Switch);
 
     let conflict = |yaml: &str| {
         let problem = first(folder.load(yaml));

@@ -11,18 +11,19 @@ use rustls::server::ClientHello;
 use rustls::{CipherSuite, ServerConfig};
 
 use crate::base::Family;
+use crate::config::SmHint;
 
 /// What the TLS listener speaks.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Families {
     pub international: Option<Arc<ServerConfig>>,
     pub rfc8998: Option<Arc<ServerConfig>>,
     pub tlcp: Option<Arc<tlcp::ServerConfig>>,
     /// Whether RFC 8998 is spoken with a client that offers both kinds of TLS.
     pub national_first: bool,
-    /// Whether, where TLCP is spoken, a TLS hello that lists suites of it and offers nothing else
-    /// national gets an alert, upon which its sender comes back in TLCP.
-    pub alert_at_hint: bool,
+    /// What becomes, where TLCP is spoken, of a TLS hello that lists suites of it and offers
+    /// nothing else national.
+    pub hint: SmHint,
     /// Client certificates whose connections are turned away.
     pub revoked: Arc<Revoked>,
 }
@@ -44,12 +45,28 @@ impl Revoked {
 }
 
 /// What becomes of a TLS hello.
-pub(super) enum Choice {
+#[derive(Clone)]
+pub enum Choice {
     Speak(Family, Arc<ServerConfig>),
     /// Nothing that it offers is spoken here.
     Refuse,
-    /// It is to come back in TLCP.
+    /// An alert, upon which it comes back in TLCP.
     Return,
+    /// It is answered in TLCP.
+    Switch(Arc<tlcp::ServerConfig>),
+}
+
+impl Default for Families {
+    fn default() -> Self {
+        Self {
+            international: None,
+            rfc8998: None,
+            tlcp: None,
+            national_first: false,
+            hint: SmHint::Ignore,
+            revoked: Arc::default(),
+        }
+    }
 }
 
 impl From<Arc<ServerConfig>> for Families {
@@ -61,7 +78,8 @@ impl From<Arc<ServerConfig>> for Families {
 impl Families {
     /// Takes a TLS hello apart. Versions and signature schemes are left to rustls, which knows
     /// the alert that fits.
-    pub(super) fn choose(&self, hello: &ClientHello<'_>) -> Choice {
+    #[must_use]
+    pub fn choose(&self, hello: &ClientHello<'_>) -> Choice {
         let lists = |suites: &[CipherSuite]| {
             suites.iter().any(|suite| hello.cipher_suites().contains(suite))
         };
@@ -78,17 +96,22 @@ impl Families {
             suite && group
         };
 
-        let sent_back = self.alert_at_hint && hinted && self.tlcp.is_some();
+        let heard = match self.hint {
+            SmHint::Ignore => None,
+            SmHint::Alert => self.tlcp.as_ref().map(|_| Choice::Return),
+            SmHint::Switch => self.tlcp.clone().map(Choice::Switch),
+        };
+        let heard = heard.filter(|_| hinted);
         let rfc8998 = self.rfc8998.as_ref().filter(|_| national);
         let rfc8998 = rfc8998.map(|config| (Family::Rfc8998, config));
-        let international = self.international.as_ref().filter(known).filter(|_| !sent_back);
+        let international = self.international.as_ref().filter(known);
+        let international = international.filter(|_| heard.is_none());
         let international = international.map(|config| (Family::International, config));
         let chosen =
             if self.national_first { rfc8998.or(international) } else { international.or(rfc8998) };
         match chosen {
             Some((family, config)) => Choice::Speak(family, Arc::clone(config)),
-            None if sent_back => Choice::Return,
-            None => Choice::Refuse,
+            None => heard.unwrap_or(Choice::Refuse),
         }
     }
 }
@@ -100,7 +123,7 @@ impl std::fmt::Debug for Families {
             .field("rfc8998", &self.rfc8998.is_some())
             .field("tlcp", &self.tlcp.is_some())
             .field("national_first", &self.national_first)
-            .field("alert_at_hint", &self.alert_at_hint)
+            .field("hint", &self.hint)
             .finish()
     }
 }

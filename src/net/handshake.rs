@@ -1,5 +1,4 @@
-//! The first bytes of a connection and its TLS handshake: which protocol, which family, who shows a
-//! certificate.
+//! The TLS handshake of a connection: which family, who shows a certificate.
 
 use std::future::poll_fn;
 use std::io;
@@ -8,35 +7,24 @@ use std::task::Poll;
 use std::time::Duration;
 
 use posthouse_crypto::certificate::client_certificate;
-use posthouse_crypto::tlcp::tokio::TlcpStream;
+use posthouse_crypto::tlcp::tokio::{Hello, TlcpStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
-use tokio_rustls::LazyConfigAcceptor;
+use tokio::time::timeout;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::families::Choice;
+use super::hello::{First, Kept};
 use super::serve::millis;
 use super::server::House;
 use super::stream::Link;
 use crate::base::{ClientCertificate, Family, code, limits};
+use crate::config::SmHint;
 
-/// How long to wait before looking again at a hello of which a byte or two is there.
-const NEXT_LOOK: Duration = Duration::from_millis(20);
 /// How long a peer that was refused may take to read its alert.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// The first byte of a record with a handshake message (RFC 8446 section 5.1).
-const HANDSHAKE_RECORD: u8 = 22;
-/// Versions of records: TLS has a major version of 3, TLCP one of 1 (GB/T 38636 section 6.3).
+/// The version in a TLCP record's header (GB/T 38636 section 6.3).
 const TLCP_VERSION: [u8; 2] = [1, 1];
-
-/// What the first bytes say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum First {
-    Tls,
-    Tlcp,
-    /// HTTP, or whatever else it is.
-    Plain,
-}
 
 /// A connection whose handshake is over.
 pub(super) struct Sealed {
@@ -47,30 +35,13 @@ pub(super) struct Sealed {
     pub(super) certificate: Option<ClientCertificate>,
 }
 
-/// Looks at the first three bytes without taking them.
-pub(super) async fn sniff(tcp: &TcpStream) -> io::Result<First> {
-    let mut bytes = [0; 3];
-    loop {
-        let length = tcp.peek(&mut bytes).await?;
-        match (length, bytes) {
-            (0, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            (_, [first, ..]) if first != HANDSHAKE_RECORD => return Ok(First::Plain),
-            (3, [_, version @ ..]) if version == TLCP_VERSION => return Ok(First::Tlcp),
-            (3, _) => return Ok(First::Tls),
-            // The system says at once that there is something to read, so there is no waiting for
-            // more of it.
-            (_, _) => sleep(NEXT_LOOK).await,
-        }
-    }
-}
-
 /// A handshake within its deadline. The hello is read without a permit, so that peers who stop in
 /// the middle of one keep nobody waiting; the answer to it needs a permit.
 pub(super) async fn handshake(house: &House, tcp: TcpStream, first: First) -> Option<Sealed> {
     house.counters.handshakes.up();
     let shake = async {
         match first {
-            First::Tlcp => tlcp(house, tcp).await,
+            First::Tlcp => tlcp_only(house, tcp).await,
             First::Tls | First::Plain => tls(house, tcp).await,
         }
     };
@@ -96,16 +67,27 @@ pub(super) async fn handshake(house: &House, tcp: TcpStream, first: First) -> Op
 
 async fn tls(house: &House, tcp: TcpStream) -> io::Result<Option<Sealed>> {
     let Some(families) = &house.tls else { return Ok(None) };
-    let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), tcp).await?;
-    let (family, config) = match families.choose(&hello.client_hello()) {
+    let kept = Kept::new(tcp, families.hint == SmHint::Switch);
+    let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), kept).await?;
+    let choice = families.choose(&hello.client_hello());
+    let (tcp, bytes) = hello.io.into_parts();
+    let (family, config) = match choice {
         Choice::Speak(family, config) => (family, config),
         Choice::Return => {
             tracing::debug!("a TLS hello that lists TLCP was sent back");
-            farewell(hello.io, TLS_VERSION).await?;
+            farewell(tcp, TLS_VERSION).await?;
             return Ok(None);
         }
-        Choice::Refuse => return refuse(house, hello.io, TLS_VERSION).await,
+        Choice::Switch(config) => {
+            tracing::debug!("a TLS hello that lists TLCP is answered in TLCP");
+            let now_s = house.clock.wall().ms / 1000;
+            let hello = TlcpStream::switched(config, tcp, now_s, &bytes).await?;
+            return greeted(house, hello).await.map(Some);
+        }
+        Choice::Refuse => return refuse(house, tcp, TLS_VERSION).await,
     };
+    drop(bytes);
+    let hello = StartHandshake::from_parts(hello.accepted, tcp);
     let stream = paced(house, hello.into_stream(config)).await?;
     let connection = stream.get_ref().1;
     let protocol = connection.alpn_protocol().map(<[u8]>::to_vec);
@@ -114,18 +96,22 @@ async fn tls(house: &House, tcp: TcpStream) -> io::Result<Option<Sealed>> {
     Ok(Some(Sealed { link: Link::Tls(Box::new(stream)), family, protocol, certificate }))
 }
 
-async fn tlcp(house: &House, tcp: TcpStream) -> io::Result<Option<Sealed>> {
+async fn tlcp_only(house: &House, tcp: TcpStream) -> io::Result<Option<Sealed>> {
     let Some(config) = house.tls.as_ref().and_then(|families| families.tlcp.clone()) else {
         return refuse(house, tcp, TLCP_VERSION).await;
     };
     let now_s = house.clock.wall().ms / 1000;
     let hello = TlcpStream::hello(config, tcp, now_s).await?;
+    greeted(house, hello).await.map(Some)
+}
+
+async fn greeted(house: &House, hello: Hello<TcpStream>) -> io::Result<Sealed> {
     let stream = paced(house, hello.accept()).await?;
     let protocol = stream.alpn().map(<[u8]>::to_vec);
     let leaf = stream.peer_certificates().first();
     let certificate = leaf.map(|leaf| known(house, leaf)).transpose()?;
     let (link, family) = (Link::Tlcp(Box::new(stream)), Family::Tlcp);
-    Ok(Some(Sealed { link, family, protocol, certificate }))
+    Ok(Sealed { link, family, protocol, certificate })
 }
 
 /// Begins a handshake under a permit: the first step makes our keys and signs. The rest waits for

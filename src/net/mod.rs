@@ -12,6 +12,7 @@ mod families;
 mod fault;
 mod gate;
 mod handshake;
+mod hello;
 mod serve;
 mod server;
 mod stream;
@@ -19,8 +20,9 @@ pub mod ws;
 
 pub use body::{BodyFault, RequestBody};
 pub use door::Door;
-pub use families::{Families, Revoked};
+pub use families::{Choice, Families, Revoked};
 pub use fault::{NetFault, code_of, code_of_pair};
 pub use gate::{Ceiling, raise_descriptors};
+pub use hello::First;
 pub use server::{Options, Server};
 pub use stream::Stream;

@@ -87,7 +87,7 @@ impl Presence {
         let clients = identity::client_authorities(config)?;
         let mut families = Families {
             national_first: spoken.first() != Some(&Family::International),
-            alert_at_hint: config.alerts_at_sm_hint(),
+            hint: config.sm_hint(),
             revoked: Arc::clone(&self.revoked),
             ..Families::default()
         };

@@ -10,7 +10,7 @@ use super::alert::{Alert, Fault, Level};
 use super::config::{ClientConfig, ServerConfig};
 use super::hello::SessionId;
 use super::messages::{Joiner, Kind};
-use super::record::Content;
+use super::record::{self, Content};
 use super::session::{Agreed, Session};
 use super::wire::{Told, Wire};
 use super::{client, server};
@@ -68,8 +68,27 @@ impl Connection {
     /// A server's side of a connection that begins at `now_s`, in seconds of Unix time.
     #[must_use]
     pub fn server(config: Arc<ServerConfig>, now_s: u64) -> Self {
+        Self::serve(config, now_s, false)
+    }
+
+    /// A server's side of a connection that begins with a hello of TLS, `hello`, as it came. Its
+    /// client listed suites of TLCP and goes on in TLCP when it is answered so. No standard says
+    /// this; it is done by servers for some browsers. It is held, as by [`Connection::hold`].
+    #[must_use]
+    pub fn switched(config: Arc<ServerConfig>, now_s: u64, hello: &[u8]) -> Self {
+        let mut connection = Self::serve(config, now_s, true);
+        connection.hold();
+        let mut records = hello.to_vec();
+        record::rename_tls(&mut records);
+        if connection.feed(&records).is_ok_and(|taken| taken < records.len()) {
+            connection.fail(Fault::unexpected("more than a hello before its answer"));
+        }
+        connection
+    }
+
+    fn serve(config: Arc<ServerConfig>, now_s: u64, switched: bool) -> Self {
         let wire = Wire::new(config.random);
-        let handshake = server::Handshake::new(config, now_s);
+        let handshake = server::Handshake::new(config, now_s, switched);
         let shaking = Shaking { handshake, joiner: Joiner::default(), hold: false };
         Self::new(wire, Phase::Server(Box::new(shaking)))
     }

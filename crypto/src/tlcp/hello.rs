@@ -13,6 +13,8 @@ const EXTENSIONS_MAX: usize = 64;
 /// RFC 5746: the suite that says "no renegotiation by the old way".
 const SCSV: u16 = 0x00ff;
 const NO_COMPRESSION: u8 = 0;
+/// Major version of every TLS (RFC 8446, section 5.1).
+const TLS_MAJOR: u16 = 3;
 /// The curve's number among the named groups (RFC 8998), which TLCP's peers use too.
 pub(super) const CURVE_SM2: u16 = 41;
 
@@ -54,6 +56,8 @@ impl SessionId {
 
 /// What a client asks for.
 pub(super) struct ClientHello<'a> {
+    /// TLCP's own, or that of the TLS hello it came in.
+    pub(super) version: u16,
     pub(super) random: Random,
     pub(super) session: SessionId,
     suites: &'a [u8],
@@ -65,9 +69,12 @@ pub(super) struct ClientHello<'a> {
 }
 
 impl<'a> ClientHello<'a> {
-    pub(super) fn read(body: &'a [u8]) -> Result<Self, Fault> {
+    /// Reads a hello of TLCP; with `switched` one of TLS, whose major version is 3.
+    pub(super) fn read(body: &'a [u8], switched: bool) -> Result<Self, Fault> {
         let mut reader = Reader::new(body);
-        if reader.u16()? != VERSION {
+        let version = reader.u16()?;
+        let right = if switched { version >> 8 == TLS_MAJOR } else { version == VERSION };
+        if !right {
             return Err(Fault::new(Alert::ProtocolVersion, "a hello of another version"));
         }
         let random = reader.array()?;
@@ -80,6 +87,7 @@ impl<'a> ClientHello<'a> {
             return Err(Fault::illegal("a hello that insists on compression"));
         }
         let mut hello = Self {
+            version,
             random,
             session,
             suites,

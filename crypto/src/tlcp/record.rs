@@ -82,6 +82,17 @@ pub fn begins(bytes: &[u8]) -> bool {
     bytes.starts_with(&[Content::Handshake as u8, 1, 1])
 }
 
+/// Gives the headers of TLS records the version of TLCP. Nothing that is authenticated changes:
+/// what is not sealed yet has no header in any hash.
+pub(super) fn rename_tls(mut records: &mut [u8]) {
+    while let Some((header, rest)) = records.split_first_chunk_mut::<HEADER_BYTES>() {
+        header[1..3].copy_from_slice(&VERSION.to_be_bytes());
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        let end = length.min(rest.len());
+        records = &mut rest[end..];
+    }
+}
+
 /// The 13 bytes that are authenticated with a record.
 pub(super) fn associated(sequence: u64, content: Content, length: usize) -> [u8; 13] {
     let mut data = [0; 13];

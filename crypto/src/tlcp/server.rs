@@ -22,6 +22,8 @@ use crate::sm2::{Cipher, DEFAULT_ID, PublicKey, Signature};
 pub(super) struct Handshake {
     config: Arc<ServerConfig>,
     now_s: u64,
+    /// The hello is one of TLS.
+    switched: bool,
     transcript: Transcript,
     state: State,
 }
@@ -40,6 +42,8 @@ enum State {
 /// What the hellos settled.
 struct Chosen {
     suite: Suite,
+    /// Of the client's hello.
+    version: u16,
     client: Random,
     server: Random,
     session: SessionId,
@@ -72,8 +76,8 @@ struct Secrets {
 }
 
 impl Handshake {
-    pub(super) fn new(config: Arc<ServerConfig>, now_s: u64) -> Self {
-        Self { config, now_s, transcript: Transcript::new(), state: State::Hello }
+    pub(super) fn new(config: Arc<ServerConfig>, now_s: u64, switched: bool) -> Self {
+        Self { config, now_s, switched, transcript: Transcript::new(), state: State::Hello }
     }
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {
@@ -129,7 +133,7 @@ impl Handshake {
     }
 
     fn hello(&mut self, body: &[u8], wire: &mut Wire) -> Result<State, Fault> {
-        let hello = ClientHello::read(body)?;
+        let hello = ClientHello::read(body, self.switched)?;
         let alpn = self.config.protocol(hello.alpn())?;
         let mut random = [0; 32];
         (wire.fill)(&mut random)?;
@@ -155,12 +159,13 @@ impl Handshake {
                 Some(Exchange::begin(Role::Initiator, &identity.encrypt, DEFAULT_ID)?)
             }
         };
-        let ClientHello { random: client, server_name, secure_renegotiation, .. } = hello;
+        let ClientHello { version, random: client, server_name, secure_renegotiation, .. } = hello;
         let answer =
             ServerHello { random, session, suite, alpn: alpn.clone(), secure_renegotiation };
         wire.say(&mut self.transcript, Kind::ServerHello, |out| answer.write(out))?;
         let chosen = Chosen {
             suite,
+            version,
             client,
             server: random,
             session,
@@ -327,7 +332,8 @@ fn key_exchange(chosen: Chosen, client: Client, body: &[u8], fill: Fill) -> Resu
             schedule::master(&agreed.key, &chosen.client, &chosen.server)
         }
         _ => {
-            let secret = pre_master(&chosen.identity, messages::read_opaque(body)?, fill)?;
+            let secret =
+                pre_master(&chosen.identity, chosen.version, messages::read_opaque(body)?, fill)?;
             schedule::master(secret.as_ref(), &chosen.client, &chosen.server)
         }
     };
@@ -353,9 +359,11 @@ fn key_exchange(chosen: Chosen, client: Client, body: &[u8], fill: Fill) -> Resu
 /// The pre-master secret that the client encrypted. One that does not decrypt, or was made for
 /// another version, is exchanged for a random one: the client learns of it from its own Finished
 /// alone, as it does when it just has another secret. What can fail before the decryption fails
-/// on public bytes.
+/// on public bytes. The version in it is TLCP's or that of the hello, which is the same but for a
+/// hello of TLS (RFC 5246, section 7.4.7.1: the one that was offered).
 fn pre_master(
     identity: &Identity,
+    hello: u16,
     cipher: &[u8],
     fill: Fill,
 ) -> Result<Zeroizing<[u8; MASTER_BYTES]>, Fault> {
@@ -370,7 +378,8 @@ fn pre_master(
         && plain.len() == MASTER_BYTES
     {
         told.copy_from_slice(&plain);
-        right = told[..2].ct_eq(&VERSION.to_be_bytes());
+        let made_for = |version: u16| told[..2].ct_eq(&version.to_be_bytes());
+        right = made_for(VERSION) | made_for(hello);
     }
     for (byte, told) in secret.iter_mut().zip(told.iter()) {
         byte.conditional_assign(told, right);

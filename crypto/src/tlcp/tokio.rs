@@ -42,7 +42,25 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> TlcpStream<IO> {
     pub async fn hello(config: Arc<ServerConfig>, io: IO, now_s: u64) -> io::Result<Hello<IO>> {
         let mut connection = Connection::server(config, now_s);
         connection.hold();
-        let mut stream = Self { io, connection };
+        Self::held(Self { io, connection }).await
+    }
+
+    /// As [`TlcpStream::hello`], for a hello of TLS that was read from `io`: see
+    /// [`Connection::switched`].
+    ///
+    /// # Errors
+    /// As [`TlcpStream::accept`].
+    pub async fn switched(
+        config: Arc<ServerConfig>,
+        io: IO,
+        now_s: u64,
+        hello: &[u8],
+    ) -> io::Result<Hello<IO>> {
+        let connection = Connection::switched(config, now_s, hello);
+        Self::held(Self { io, connection }).await
+    }
+
+    async fn held(mut stream: Self) -> io::Result<Hello<IO>> {
         poll_fn(|cx| stream.poll_shake(cx)).await?;
         Ok(Hello(stream))
     }

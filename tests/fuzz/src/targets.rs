@@ -9,6 +9,8 @@ use posthouse::net::ws::Message;
 use posthouse::{config, http, net, store, wire};
 use posthouse_crypto::sm2;
 
+#[path = "hello.rs"]
+pub mod hello;
 #[path = "tlcp.rs"]
 pub mod tlcp;
 #[path = "x509.rs"]
@@ -33,6 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tlcp_server", tlcp::server),
     ("tlcp_client", tlcp::client),
     ("tlcp_stream", tlcp::stream),
+    ("first_bytes", hello::first_bytes),
     ("certificate_chain", x509::chain),
     ("pair", x509::pair),
     ("private_key", x509::private_key),
