@@ -11,10 +11,10 @@ use super::config::{ClientConfig, Identity, SESSION_AGE_S};
 use super::hello::{Offer, ServerHello, SessionId};
 use super::messages::{self, Kind, Message};
 use super::record::VERSION;
-use super::schedule::{self, Keys, MASTER_BYTES, Master, Random, Side, Transcript};
-use super::server::check_finished;
-use super::session::{Agreed, Certificates, Session};
+use super::schedule::{MASTER_BYTES, Random, Side, Transcript};
+use super::session::{Agreed, Session};
 use super::suite::{KeyExchange, Suite};
+use super::tail::{Secrets, Terms};
 use super::verify::{self, Pair};
 use super::wire::Wire;
 use crate::sm2::exchange::{Exchange, Peer, Role};
@@ -61,17 +61,6 @@ struct Server {
     asks: bool,
 }
 
-struct Secrets {
-    suite: Suite,
-    session: SessionId,
-    alpn: Option<Vec<u8>>,
-    peer: Certificates,
-    master: Master,
-    client_keys: Keys,
-    server_keys: Keys,
-    resumed: bool,
-}
-
 impl Handshake {
     /// Begins with the hello.
     pub(super) fn new(
@@ -112,8 +101,7 @@ impl Handshake {
     ) -> Result<Option<Agreed>, Fault> {
         let state = std::mem::replace(&mut self.state, State::Over);
         if let (State::Finished(secrets), Kind::Finished) = (&state, message.kind) {
-            let wanted = schedule::finished(&secrets.master, Side::Server, &self.transcript);
-            check_finished(&wanted, message.body)?;
+            secrets.check_finished(Side::Server, &self.transcript, message.body)?;
             let State::Finished(secrets) = state else { return Ok(None) };
             self.transcript.add(message.whole);
             return self.finish(secrets, wire).map(Some);
@@ -153,7 +141,7 @@ impl Handshake {
         let State::Change(secrets) = std::mem::replace(&mut self.state, State::Over) else {
             return Err(Fault::unexpected("a change of keys out of turn"));
         };
-        wire.change_opener(secrets.suite.mode(), &secrets.server_keys);
+        secrets.change_opener(Side::Server, wire);
         self.state = State::Finished(secrets);
         Ok(())
     }
@@ -174,18 +162,14 @@ impl Handshake {
         if old.suite != suite {
             return Err(Fault::illegal("a session that is taken up with another suite"));
         }
-        let (client_keys, server_keys) =
-            schedule::keys(&old.master, suite.mode(), &self.random, &server);
-        Ok(State::Change(Secrets {
-            suite,
-            session,
-            alpn,
-            peer: Arc::clone(&old.peer),
-            master: old.master.clone(),
-            client_keys,
-            server_keys,
-            resumed: true,
-        }))
+        let terms = self.terms(Chosen { suite, server, session, alpn });
+        Ok(State::Change(Secrets::resume(terms, old)))
+    }
+
+    fn terms(&self, chosen: Chosen) -> Terms {
+        let Chosen { suite, server, session, alpn } = chosen;
+        let server_name = Some(self.name.to_str().into_owned());
+        Terms { suite, session, server_name, alpn, client: self.random, server }
     }
 
     fn certificates(&self, body: &[u8]) -> Result<Server, Fault> {
@@ -263,44 +247,14 @@ impl Handshake {
                 messages::put_opaque(out, &proof);
             })?;
         }
-        let Chosen { suite, server: random, session, alpn } = chosen;
-        let master = schedule::master(&secret, &self.random, &random);
-        let (client_keys, server_keys) =
-            schedule::keys(&master, suite.mode(), &self.random, &random);
-        wire.change_sealer(suite.mode(), &client_keys)?;
-        self.say_finished(&master, wire)?;
-        let peer = server.certificates.into();
-        let resumed = false;
-        Ok(Secrets { suite, session, alpn, peer, master, client_keys, server_keys, resumed })
+        let secrets = Secrets::new(self.terms(chosen), &secret, server.certificates.into());
+        secrets.say_finished(Side::Client, &mut self.transcript, wire)?;
+        Ok(secrets)
     }
 
     fn finish(&mut self, secrets: Secrets, wire: &mut Wire) -> Result<Agreed, Fault> {
-        if secrets.resumed {
-            wire.change_sealer(secrets.suite.mode(), &secrets.client_keys)?;
-            self.say_finished(&secrets.master, wire)?;
-        }
-        let server_name = host(&self.name);
-        let session = Session {
-            id: secrets.session,
-            suite: secrets.suite,
-            master: secrets.master,
-            server_name: Some(self.name.to_str().into_owned()),
-            peer: Arc::clone(&secrets.peer),
-            made_s: self.now_s,
-        };
-        Ok(Agreed {
-            suite: secrets.suite,
-            alpn: secrets.alpn,
-            server_name,
-            peer: secrets.peer,
-            resumed: secrets.resumed,
-            session: (!session.id.is_empty()).then(|| Arc::new(session)),
-        })
-    }
-
-    fn say_finished(&mut self, master: &Master, wire: &mut Wire) -> Result<(), Fault> {
-        let data = schedule::finished(master, Side::Client, &self.transcript);
-        wire.say(&mut self.transcript, Kind::Finished, |out| out.extend_from_slice(&data))
+        let agreed = secrets.finish(Side::Client, &mut self.transcript, wire, self.now_s)?;
+        Ok(Agreed { server_name: host(&self.name), ..agreed })
     }
 }
 

@@ -19,6 +19,7 @@ mod schedule;
 mod server;
 mod session;
 mod suite;
+mod tail;
 pub mod tokio;
 mod verify;
 mod wire;

@@ -11,9 +11,10 @@ use super::config::{ClientAuth, Identity, ServerConfig};
 use super::hello::{ClientHello, ServerHello, SessionId};
 use super::messages::{self, Kind, Message};
 use super::record::{Fill, VERSION};
-use super::schedule::{self, Keys, MASTER_BYTES, Master, Random, Side, Transcript};
-use super::session::{Agreed, Certificates, Session};
+use super::schedule::{MASTER_BYTES, Random, Side, Transcript};
+use super::session::{Agreed, Session};
 use super::suite::{KeyExchange, Suite};
+use super::tail::{Secrets, Terms};
 use super::verify;
 use super::wire::Wire;
 use crate::sm2::exchange::{Exchange, Peer, Role};
@@ -62,17 +63,17 @@ struct Client {
     encrypt: Option<PublicKey>,
 }
 
-/// All that is needed once the secrets are there.
-struct Secrets {
-    suite: Suite,
-    session: SessionId,
-    server_name: Option<String>,
-    alpn: Option<Vec<u8>>,
-    peer: Certificates,
-    master: Master,
-    client_keys: Keys,
-    server_keys: Keys,
-    resumed: bool,
+impl Chosen {
+    fn terms(&self) -> Terms {
+        Terms {
+            suite: self.suite,
+            session: self.session,
+            server_name: self.server_name.clone(),
+            alpn: self.alpn.clone(),
+            client: self.client,
+            server: self.server,
+        }
+    }
 }
 
 impl Handshake {
@@ -92,8 +93,7 @@ impl Handshake {
     ) -> Result<Option<Agreed>, Fault> {
         let state = std::mem::replace(&mut self.state, State::Over);
         if let (State::Finished(secrets), Kind::Finished) = (&state, message.kind) {
-            let wanted = schedule::finished(&secrets.master, Side::Client, &self.transcript);
-            check_finished(&wanted, message.body)?;
+            secrets.check_finished(Side::Client, &self.transcript, message.body)?;
             let State::Finished(secrets) = state else { return Ok(None) };
             self.transcript.add(message.whole);
             return self.finish(secrets, wire).map(Some);
@@ -127,7 +127,7 @@ impl Handshake {
         let State::Change(secrets) = std::mem::replace(&mut self.state, State::Over) else {
             return Err(Fault::unexpected("a change of keys out of turn"));
         };
-        wire.change_opener(secrets.suite.mode(), &secrets.client_keys);
+        secrets.change_opener(Side::Client, wire);
         self.state = State::Finished(secrets);
         Ok(())
     }
@@ -245,9 +245,6 @@ impl Handshake {
         alpn: Option<Vec<u8>>,
         wire: &mut Wire,
     ) -> Result<State, Fault> {
-        let mode = session.suite.mode();
-        let (client_keys, server_keys) =
-            schedule::keys(&session.master, mode, &hello.random, &random);
         let answer = ServerHello {
             random,
             session: session.id,
@@ -256,19 +253,17 @@ impl Handshake {
             secure_renegotiation: hello.secure_renegotiation,
         };
         wire.say(&mut self.transcript, Kind::ServerHello, |out| answer.write(out))?;
-        wire.change_sealer(mode, &server_keys)?;
-        self.say_finished(&session.master, wire)?;
-        Ok(State::Change(Secrets {
+        let terms = Terms {
             suite: session.suite,
             session: session.id,
             server_name: session.server_name.clone(),
             alpn,
-            peer: Arc::clone(&session.peer),
-            master: session.master.clone(),
-            client_keys,
-            server_keys,
-            resumed: true,
-        }))
+            client: hello.random,
+            server: random,
+        };
+        let secrets = Secrets::resume(terms, session);
+        secrets.say_finished(Side::Server, &mut self.transcript, wire)?;
+        Ok(State::Change(secrets))
     }
 
     fn certificates(&self, body: &[u8], suite: Suite) -> Result<Client, Fault> {
@@ -290,65 +285,32 @@ impl Handshake {
     }
 
     fn finish(&mut self, secrets: Secrets, wire: &mut Wire) -> Result<Agreed, Fault> {
-        if !secrets.resumed {
-            wire.change_sealer(secrets.suite.mode(), &secrets.server_keys)?;
-            self.say_finished(&secrets.master, wire)?;
+        let agreed = secrets.finish(Side::Server, &mut self.transcript, wire, self.now_s)?;
+        if let Some(sessions) = self.config.sessions.as_ref().filter(|_| !agreed.resumed)
+            && let Some(session) = &agreed.session
+        {
+            sessions.keep(Arc::clone(session));
         }
-        let session = Arc::new(Session {
-            id: secrets.session,
-            suite: secrets.suite,
-            master: secrets.master,
-            server_name: secrets.server_name.clone(),
-            peer: Arc::clone(&secrets.peer),
-            made_s: self.now_s,
-        });
-        if let Some(sessions) = self.config.sessions.as_ref().filter(|_| !secrets.resumed) {
-            sessions.keep(Arc::clone(&session));
-        }
-        Ok(Agreed {
-            suite: secrets.suite,
-            alpn: secrets.alpn,
-            server_name: secrets.server_name,
-            peer: secrets.peer,
-            resumed: secrets.resumed,
-            session: Some(session),
-        })
-    }
-
-    fn say_finished(&mut self, master: &Master, wire: &mut Wire) -> Result<(), Fault> {
-        let data = schedule::finished(master, Side::Server, &self.transcript);
-        wire.say(&mut self.transcript, Kind::Finished, |out| out.extend_from_slice(&data))
+        Ok(agreed)
     }
 }
 
 fn key_exchange(chosen: Chosen, client: Client, body: &[u8], fill: Fill) -> Result<State, Fault> {
-    let master = match (chosen.exchange, client.encrypt) {
+    let (terms, peer) = (chosen.terms(), client.certificates.into());
+    let secrets = match (chosen.exchange, client.encrypt) {
         (Some(exchange), Some(key)) => {
             let off = |_| Fault::illegal("an ephemeral key that is no point");
             let point = messages::read_client_params(body)?;
             let ephemeral = PublicKey::from_sec1(point).map_err(off)?;
-            let peer = Peer { key: &key, id: DEFAULT_ID, ephemeral: &ephemeral };
-            let agreed = exchange.finish(peer, MASTER_BYTES).map_err(off)?;
-            schedule::master(&agreed.key, &chosen.client, &chosen.server)
+            let peer_keys = Peer { key: &key, id: DEFAULT_ID, ephemeral: &ephemeral };
+            let agreed = exchange.finish(peer_keys, MASTER_BYTES).map_err(off)?;
+            Secrets::new(terms, &agreed.key, peer)
         }
         _ => {
-            let secret =
-                pre_master(&chosen.identity, chosen.version, messages::read_opaque(body)?, fill)?;
-            schedule::master(secret.as_ref(), &chosen.client, &chosen.server)
+            let cipher = messages::read_opaque(body)?;
+            let secret = pre_master(&chosen.identity, chosen.version, cipher, fill)?;
+            Secrets::new(terms, secret.as_ref(), peer)
         }
-    };
-    let mode = chosen.suite.mode();
-    let (client_keys, server_keys) = schedule::keys(&master, mode, &chosen.client, &chosen.server);
-    let secrets = Secrets {
-        suite: chosen.suite,
-        session: chosen.session,
-        server_name: chosen.server_name,
-        alpn: chosen.alpn,
-        peer: client.certificates.into(),
-        master,
-        client_keys,
-        server_keys,
-        resumed: false,
     };
     Ok(match client.sign {
         Some(key) => State::Verify(secrets, key),
@@ -394,15 +356,4 @@ fn check_proof(key: &PublicKey, body: &[u8], transcript: &Transcript) -> Result<
     let proved = signature.is_ok_and(|proof| key.verify(DEFAULT_ID, &[&hash], &proof));
     let fault = Fault::new(Alert::DecryptError, "a proof that is not of the certificate's key");
     if proved { Ok(()) } else { Err(fault) }
-}
-
-pub(super) fn check_finished(wanted: &[u8], body: &[u8]) -> Result<(), Fault> {
-    #[cfg(test)]
-    if super::tests::broken(super::tests::Check::Finished) {
-        return Ok(());
-    }
-    if bool::from(wanted.ct_eq(body)) {
-        return Ok(());
-    }
-    Err(Fault::new(Alert::DecryptError, "a peer that saw another handshake"))
 }
