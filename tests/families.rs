@@ -84,7 +84,8 @@ struct House {
 impl Site {
     fn new() -> Self {
         let international = authority::Authority::create("site").unwrap();
-        Self { international, national: x509::Authority::create("SM2 site").unwrap() }
+        let national = x509::Authority::create("SM2 site", TIME_FLOOR_S).unwrap();
+        Self { international, national }
     }
 
     /// All that can be spoken, clients asked for certificates.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use posthouse_crypto::tlcp::tokio::TlcpStream;
 use posthouse_crypto::tlcp::{
-    ClientAuth, ClientConfig, Connection, Identity, Presented, Roots, ServerConfig, ServerName,
-    Session, State, Suite,
+    ClientAuth, ClientConfig, Connection, Presented, Roots, ServerConfig, ServerName, Session,
+    State, Suite,
 };
-use posthouse_crypto::x509::Authority;
+use posthouse_crypto::x509::{Authority, Pair};
 
 const NOW_S: u64 = 1_795_600_000;
 /// Connections at rest that are held at once.
@@ -23,10 +23,10 @@ struct Site {
 
 impl Site {
     fn new(suite: Suite, mutual: bool) -> Self {
-        let authority = Authority::create("Site").unwrap();
+        let authority = Authority::create("Site", NOW_S).unwrap();
         let roots = Roots::new([authority.certificate().as_ref()]).unwrap();
         let pair = authority.issue(&["desk.example".to_owned()], NOW_S).unwrap();
-        let identity = |pair| Arc::new(Identity::of_pair(pair).unwrap());
+        let identity = |pair: &Pair| pair.identity().unwrap();
         let mut server = ServerConfig::new(Presented::new(identity(&pair)));
         server.suites = vec![suite];
         let mut client = ClientConfig::new(roots.clone());

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use posthouse_crypto::rfc8998;
 use posthouse_crypto::tlcp::tokio::TlcpStream;
-use posthouse_crypto::tlcp::{ClientConfig, Identity, Roots};
+use posthouse_crypto::tlcp::{ClientConfig, Roots};
 use posthouse_crypto::x509::{Certified, Pair, read_key};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -55,7 +55,7 @@ async fn tlcp(
     own: Option<&Pair>,
 ) -> Outcome {
     let mut config = ClientConfig::new(Roots::new(authorities.iter().map(AsRef::as_ref))?);
-    config.identity = own.map(Identity::of_pair).transpose()?.map(Arc::new);
+    config.identity = own.map(Pair::identity).transpose()?;
     config.bare_ecdhe = std::env::var_os("BARE_ECDHE").is_some();
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     pass(TlcpStream::connect(Arc::new(config), name, None, tcp, now_s).await?).await

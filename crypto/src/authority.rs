@@ -17,22 +17,22 @@ use crate::certificate::{
 };
 
 /// A leaf begins this long before it is issued: visitors' clocks are off too.
-const BACKDATE_S: u64 = 25 * DAY_S;
+pub(crate) const BACKDATE_S: u64 = 25 * DAY_S;
 /// A leaf lives this long from its issue. With the backdate it stays at the 825 days that Apple
 /// allows under an authority the user installed (support.apple.com/103769).
-const LEAF_S: u64 = 800 * DAY_S;
+pub(crate) const LEAF_S: u64 = 800 * DAY_S;
 /// 2046-01-01: a clock past it is wrong, and a leaf must end before its authority does.
 const TIME_CEILING_S: u64 = 2_398_377_600;
 /// The authority's life, 2024-01-01 to 2049-01-01. Users install it by hand once; its replacement
 /// would be a visit to each.
-pub(crate) const AUTHORITY_FROM_S: u64 = 1_704_067_200;
-pub(crate) const AUTHORITY_UNTIL_S: u64 = 2_493_072_000;
+const AUTHORITY_FROM_S: u64 = 1_704_067_200;
+const AUTHORITY_UNTIL_S: u64 = 2_493_072_000;
 
-/// From when until when a leaf issued at `now_s` is valid, in seconds since 1970. A time before the
-/// product existed counts as [`TIME_FLOOR_S`].
-pub(crate) fn leaf_validity(now_s: u64) -> (u64, u64) {
+/// From when until when something issued at `now_s` for `life_s` is valid, in seconds since 1970.
+/// A time before the product existed counts as [`TIME_FLOOR_S`].
+pub(crate) fn validity(now_s: u64, life_s: u64) -> (u64, u64) {
     let now_s = now_s.clamp(TIME_FLOOR_S, TIME_CEILING_S);
-    (now_s - BACKDATE_S, now_s + LEAF_S)
+    (now_s - BACKDATE_S, now_s + life_s)
 }
 
 /// An authority: its certificate and its EC P-256 key.
@@ -135,7 +135,7 @@ impl Authority {
     ) -> Result<(String, Zeroizing<String>), Flaw> {
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, short(subject));
-        let (from_s, until_s) = leaf_validity(now_s);
+        let (from_s, until_s) = validity(now_s, LEAF_S);
         let moment = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
         (params.not_before, params.not_after) = (moment(from_s), moment(until_s));
         params.use_authority_key_identifier_extension = true;
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_person_whose_name_does_not_fit_gets_no_certificate_of_another() {
         let (authority, _) = issued();
-        let national = crate::x509::Authority::create("SM2 desk").unwrap();
+        let national = crate::x509::Authority::create("SM2 desk", NOW_S).unwrap();
         let flaw = |name: &str| {
             let flaw = authority.issue_client(name, NOW_S).err();
             assert_eq!(national.issue_client(name, NOW_S).err(), flaw, "{name}");

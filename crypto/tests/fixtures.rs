@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use posthouse_crypto::certificate::Flaw;
 use posthouse_crypto::sm2::{Cipher, DEFAULT_ID, SecretKey, Signature};
-use posthouse_crypto::x509::{Half, Pair, PairFlaw, Purpose, Request, read_key};
+use posthouse_crypto::x509::{Half, Pair, PairFlaw, Purpose, Request, open_envelope, read_key};
 
 const PASSPHRASE: Option<&[u8]> = Some(b"correct-horse");
 const MESSAGE: &[u8] = b"what is signed";
@@ -20,6 +20,15 @@ fn keys_are_read_in_each_form() {
     let plain = key("tongsuo-encrypt.key", None);
     let sealed = key("tongsuo-encrypt-sealed.key", PASSPHRASE);
     assert_eq!(*plain.to_bytes(), *sealed.to_bytes());
+}
+
+#[test]
+fn an_envelope_is_opened_by_the_key_it_was_sealed_for() {
+    let envelope = bytes("tongsuo-encrypt.envelope");
+    let opened = open_envelope(&envelope, &key("tongsuo-sign.key", None)).unwrap();
+    assert_eq!(*opened.to_bytes(), *key("tongsuo-encrypt.key", None).to_bytes());
+    let other = open_envelope(&envelope, &opened).unwrap_err();
+    assert!(matches!(other, Flaw::BadEnvelope { .. }));
 }
 
 #[test]

@@ -148,6 +148,8 @@ pub const MEMORY_LOW_BYTES: u64 = 64 * 1024 * 1024;
 pub const DESCRIPTORS_LEAST: u64 = 1_024;
 /// A certificate's end is announced this long ahead: time to get another one by paper.
 pub const CERTIFICATE_WARNING_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// An authority's end is announced this long ahead: time to go to each device that believes it.
+pub const AUTHORITY_WARNING_MS: u64 = 365 * 24 * 60 * 60 * 1000;
 /// An unclaimed site is worth a word after this time.
 pub const UNCLAIMED_MS: u64 = 60 * 60 * 1000;
 /// Descriptors kept free for files, the database and the control socket.

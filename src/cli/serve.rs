@@ -1,6 +1,8 @@
 //! `posthouse serve`: runs the desk until it is told to stop.
 
 use clap::Args;
+#[cfg(feature = "test-peer")]
+use posthouse_crypto::selftest::Algorithm;
 
 use super::{Ending, Failure, Settings, report};
 use crate::base::Language;
@@ -21,6 +23,16 @@ pub struct Serve {
     #[cfg(feature = "test-peer")]
     #[arg(long)]
     test_reader_careless: bool,
+    /// Let an algorithm, by its name, give a wrong answer in the self-test.
+    #[cfg(feature = "test-peer")]
+    #[arg(long, value_name = "NAME", value_parser = algorithm)]
+    test_wrong_answer: Option<Algorithm>,
+}
+
+#[cfg(feature = "test-peer")]
+fn algorithm(name: &str) -> Result<Algorithm, String> {
+    let found = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name);
+    found.ok_or_else(|| "no such algorithm".to_owned())
 }
 
 impl Serve {
@@ -43,6 +55,8 @@ impl Serve {
                 file,
                 careless: self.test_reader_careless,
             }),
+            #[cfg(feature = "test-peer")]
+            test_wrong_answer: self.test_wrong_answer,
         };
         node::run(start).map_err(|fault| Failure::coded(fault.code, fault.detail))?;
         Ok(Ending::Done)

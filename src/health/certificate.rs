@@ -1,6 +1,7 @@
-//! The certificates in use: when each ends, and whether its time has come.
+//! The certificates in use and the site's own authorities: when each ends, and whether its time
+//! has come.
 
-use super::{Certificate, Check, Issue, Probe};
+use super::{Authority, Certificate, Check, Issue, Probe};
 use crate::base::code;
 use crate::base::{Text, limits};
 
@@ -11,7 +12,22 @@ fn run(probe: &Probe) -> Vec<Issue> {
     if probe.now.ms == 0 || !probe.now.trusted {
         return Vec::new();
     }
-    probe.certificates.iter().filter_map(|certificate| look(certificate, probe.now.ms)).collect()
+    let now_ms = probe.now.ms;
+    let certificates = probe.certificates.iter().filter_map(|found| look(found, now_ms));
+    let authorities = probe.authorities.iter().filter_map(|found| look_above(found, now_ms));
+    certificates.chain(authorities).collect()
+}
+
+/// An authority is replaced by hand on each device, so its end is told in good time.
+fn look_above(authority: &Authority, now_ms: u64) -> Option<Issue> {
+    let left_ms = authority.not_after_ms.saturating_sub(now_ms);
+    let about = format!("{} ({} d)", authority.name, left_ms / 86_400_000);
+    let code = match left_ms {
+        0 => code::AUTHORITY_ENDED,
+        1..limits::AUTHORITY_WARNING_MS => code::AUTHORITY_ENDS,
+        _ => return None,
+    };
+    Some(Issue::new(code, about))
 }
 
 fn look(certificate: &Certificate, now_ms: u64) -> Option<Issue> {
@@ -45,6 +61,18 @@ mod tests {
         assert_eq!(at(end - limits::CERTIFICATE_WARNING_MS + 1), Some(code::CERTIFICATE_ENDS));
         assert_eq!(at(end), Some(code::CERTIFICATE_ENDED));
         assert_eq!(at(1_780_000_000_000), Some(code::CERTIFICATE_EARLY));
+    }
+
+    #[test]
+    fn the_end_of_an_authority_is_seen_a_year_ahead() {
+        let at = |left_ms| {
+            let mut probe = Probe::sound();
+            probe.authorities[0].not_after_ms = probe.now.ms + left_ms;
+            run(&probe).first().map(|issue| issue.code)
+        };
+        assert_eq!(at(limits::AUTHORITY_WARNING_MS), None);
+        assert_eq!(at(limits::AUTHORITY_WARNING_MS - 1), Some(code::AUTHORITY_ENDS));
+        assert_eq!(at(0), Some(code::AUTHORITY_ENDED));
     }
 
     #[test]

@@ -17,7 +17,9 @@ mod probe;
 mod site;
 mod store;
 
-pub use probe::{Certificate, Descriptors, Disk, Folder, Listener, Memory, Probe, Store};
+pub use probe::{
+    Authority, Certificate, Descriptors, Disk, Folder, Listener, Memory, Probe, Store,
+};
 
 /// One thing that can be wrong.
 #[derive(Clone, Copy, Debug)]

@@ -13,6 +13,8 @@ pub struct Probe {
     pub disk: Option<Disk>,
     pub store: Option<Store>,
     pub certificates: Vec<Certificate>,
+    /// The site's own that are in use.
+    pub authorities: Vec<Authority>,
     pub listeners: Vec<Listener>,
     pub descriptors: Option<Descriptors>,
     pub memory: Option<Memory>,
@@ -47,6 +49,13 @@ pub struct Store {
     /// Journal bytes that wait for the database, and how many fit.
     pub journal_used_bytes: u64,
     pub journal_size_bytes: u64,
+}
+
+/// An authority of the site, which its people installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    pub name: String,
+    pub not_after_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +113,10 @@ impl Probe {
                 not_after_ms: 1_810_000_000_000,
                 names: vec!["desk.example".to_owned()],
                 own: true,
+            }],
+            authorities: vec![Authority {
+                name: "CN=Posthouse CA desk".to_owned(),
+                not_after_ms: 2_493_072_000_000,
             }],
             listeners: vec![Listener { address: "0.0.0.0:8443".to_owned(), answers: true }],
             descriptors: Some(Descriptors { used: 30, limit: 20_000 }),

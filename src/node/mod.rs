@@ -38,6 +38,9 @@ pub struct Start {
     /// A reader of the site feed that a test watches.
     #[cfg(feature = "test-peer")]
     pub test_reader: Option<test_reader::TestReader>,
+    /// An algorithm that gives a wrong answer in the self-test.
+    #[cfg(feature = "test-peer")]
+    pub test_wrong_answer: Option<posthouse_crypto::selftest::Algorithm>,
 }
 
 /// Why the process could not start, or had to stop.

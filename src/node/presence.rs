@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 
 use super::Fault;
 use super::identity::{self, Certificates};
-use crate::base::{Family, code};
+use crate::base::{Family, Wall, code};
 use crate::config::Config;
 use crate::net::{Families, NetFault, Revoked};
 
@@ -82,9 +82,9 @@ impl Presence {
     }
 
     /// A configuration for each family that is allowed and has a certificate.
-    pub(super) fn families(&self, config: &Config) -> Result<Families, Fault> {
+    pub(super) fn families(&self, config: &Config, now: Wall) -> Result<Families, Fault> {
         let spoken = config.families();
-        let clients = identity::client_authorities(config)?;
+        let clients = identity::client_authorities(config, now)?;
         let mut families = Families {
             national_first: spoken.first() != Some(&Family::International),
             hint: config.sm_hint(),

@@ -3,13 +3,14 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use posthouse_crypto::certificate::Facts;
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::{Resource, getrlimit};
 
-use super::identity::Shown;
+use super::identity::{self, Shown};
 use crate::base::Wall;
 use crate::config::Config;
-use crate::health::{Certificate, Descriptors, Disk, Folder, Memory, Probe, Store};
+use crate::health::{Authority, Certificate, Descriptors, Disk, Folder, Memory, Probe, Store};
 
 /// What only the running site knows.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,7 @@ pub fn gather(config: &Config, now: Wall, certificates: &[Shown], live: Option<L
         disk: disk(&config.data),
         store: live.store,
         certificates: certificates.iter().map(certificate).collect(),
+        authorities: identity::own_authorities(config).iter().map(authority).collect(),
         listeners: Vec::new(),
         descriptors,
         memory: memory(),
@@ -49,6 +51,11 @@ fn certificate(shown: &Shown) -> Certificate {
         names: shown.facts.names.clone(),
         own: shown.own,
     }
+}
+
+fn authority(facts: &Facts) -> Authority {
+    let not_after_ms = facts.not_after_s.saturating_mul(1000);
+    Authority { name: facts.subject.clone(), not_after_ms }
 }
 
 fn folder(data: &Path) -> Option<Folder> {

@@ -230,12 +230,14 @@ def to_our_server(trial):
 
 
 def unasked(trial):
-    """GmSSL's client believes no authority of more than ten years, as a site's own is, and gives up
-    when it is asked for a certificate and has none.
-    """
+    """GmSSL's client gives up when it is asked for a certificate and has none."""
     with NationalDesk(trial.binary, settings("national", ["tlcp"], "off")) as desk:
-        papers.import_pair(trial, desk)
         row = ("GmSSL 3.1.1", TO_US, "TLCP", TLCP[1])
+        trial.chats(row, trial.gmssl_client(desk.port, desk.national), desk, GmSsl)
+        row = ("GmSSL 3.1.1", TO_US, "TLCP", "authority unknown to the client")
+        trial.refused(row, trial.gmssl_client(desk.port, trial.stranger.ca), desk)
+        papers.import_pair(trial, desk)
+        row = ("GmSSL 3.1.1", TO_US, "TLCP, imported pair", TLCP[1])
         trial.chats(row, trial.gmssl_client(desk.port, trial.authority.ca), desk, GmSsl)
         row = ("Tongsuo 8.4.0", TO_US, "TLCP", "ECDHE where no certificate is asked for")
         command = trial.tlcp_client(desk.port, trial.authority.ca, TLCP_MUTUAL[0], trial.client)

@@ -27,7 +27,7 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        let authority = Authority::create("site").unwrap();
+        let authority = Authority::create("site", TIME_FLOOR_S).unwrap();
         let pair = authority.issue(&["desk.local".to_owned()], TIME_FLOOR_S).unwrap();
         Self { authority, pair }
     }

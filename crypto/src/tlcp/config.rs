@@ -7,10 +7,9 @@ use super::messages::CERTIFICATES_MAX;
 use super::record::Fill;
 use super::session::SessionCache;
 use super::suite::Suite;
-use super::verify::{Leaf, Purpose, Roots, is_root};
+use super::verify::{Leaf, Purpose, Roots};
 use crate::sm2::SecretKey;
 use crate::token;
-use crate::x509::{Certified, Pair};
 
 /// A double certificate with its keys.
 pub struct Identity {
@@ -60,23 +59,6 @@ impl Identity {
             return Err(BadIdentity::Chain);
         }
         Ok(Self { certificates, sign: sign.1, encrypt: encrypt.1 })
-    }
-
-    /// The identity that a pair is. Roots are left out: a peer that believes them has them, and
-    /// some refuse a list with more than it needs.
-    ///
-    /// # Errors
-    /// As [`Identity::new`].
-    pub fn of_pair(pair: &Pair) -> Result<Self, BadIdentity> {
-        let half = |half: &Certified| (half.leaf().to_vec(), half.key().clone());
-        let above = |half: &Certified| half.chain().iter().skip(1).cloned().collect::<Vec<_>>();
-        let mut chain: Vec<Vec<u8>> = Vec::new();
-        for der in above(&pair.sign).into_iter().chain(above(&pair.encrypt)) {
-            if !is_root(&der) && !chain.iter().any(|other| *other == der.as_ref()) {
-                chain.push(der.to_vec());
-            }
-        }
-        Self::new(half(&pair.sign), half(&pair.encrypt), chain)
     }
 
     /// These certificates and keys, whether they fit or not.

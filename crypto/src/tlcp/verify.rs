@@ -83,14 +83,6 @@ pub(super) struct Leaf {
     subject: Vec<u8>,
 }
 
-/// Whether a certificate is its own issuer's: a root.
-pub(super) fn is_root(der: &[u8]) -> bool {
-    Certificate::from_der(der).is_ok_and(|root| {
-        let body = root.tbs_certificate();
-        body.issuer() == body.subject()
-    })
-}
-
 impl Leaf {
     /// Reads a certificate that its key usage allows for `purpose` (GB/T 20518-2018: one of the
     /// bits is enough, but there must be one).

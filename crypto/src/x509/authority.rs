@@ -11,24 +11,44 @@ use super::encode::{self, ToBeSigned, not_made};
 use super::key::{certificate_pem, key_pem, read_key};
 use super::pair::Pair;
 use super::request::{Purpose, Request};
-use crate::authority::{AUTHORITY_FROM_S, AUTHORITY_UNTIL_S, leaf_validity};
-use crate::certificate::{Flaw, check_name, parse, read_chain};
+use crate::authority::{BACKDATE_S, LEAF_S, validity};
+use crate::certificate::{DAY_S, Flaw, check_name, parse, read_chain};
 use crate::sm2::{PublicKey, SecretKey};
+
+/// The authority's life. GmSSL 3.1 believes no certificate of more than 3 653 days
+/// (`X509_VALIDITY_MAX_DAYS`).
+const AUTHORITY_S: u64 = 3_650 * DAY_S;
 
 /// An authority: its certificate and its SM2 key.
 pub struct Authority {
     name: String,
     certificate: CertificateDer<'static>,
+    /// When the certificate begins and ends, in seconds since 1970.
+    life_s: (u64, u64),
     key: SecretKey,
 }
 
 impl Authority {
-    /// Makes a new authority. `name` is what a person sees in the list of a system's authorities.
+    /// Makes a new authority, for ten years from `now_s` (seconds since 1970). `name` is what a
+    /// person sees in the list of a system's authorities.
     ///
     /// # Errors
     /// [`Flaw::NotMade`]: no randomness, or a name that cannot be encoded.
-    pub fn create(name: &str) -> Result<Self, Flaw> {
-        let key = SecretKey::generate().map_err(not_made)?;
+    pub fn create(name: &str, now_s: u64) -> Result<Self, Flaw> {
+        Self::certified(name, SecretKey::generate().map_err(not_made)?, now_s)
+    }
+
+    /// Another certificate of the same name and key, for ten years from `now_s`. What the old one
+    /// issued stands under the new one too, and the other way round.
+    ///
+    /// # Errors
+    /// As [`Authority::create`].
+    pub fn renew(&self, now_s: u64) -> Result<Self, Flaw> {
+        Self::certified(&self.name, self.key.clone(), now_s)
+    }
+
+    fn certified(name: &str, key: SecretKey, now_s: u64) -> Result<Self, Flaw> {
+        let life_s = validity(now_s, AUTHORITY_S - BACKDATE_S);
         let own_name = encode::common_name(name)?;
         let constraints = BasicConstraints { ca: true, path_len_constraint: Some(0) };
         let body = ToBeSigned {
@@ -36,7 +56,7 @@ impl Authority {
             serial: encode::serial()?,
             algorithm: encode::signature_algorithm(),
             issuer: own_name.clone(),
-            validity: encode::validity(AUTHORITY_FROM_S, AUTHORITY_UNTIL_S)?,
+            validity: encode::validity(life_s)?,
             subject: own_name,
             public: encode::public_key_info(key.public())?,
             extensions: vec![
@@ -46,7 +66,7 @@ impl Authority {
             ],
         };
         let certificate = encode::sign(&body.to_der().map_err(not_made)?, &key)?.into();
-        Ok(Self { name: name.to_owned(), certificate, key })
+        Ok(Self { name: name.to_owned(), certificate, life_s, key })
     }
 
     /// Reads what [`Authority::create`] made.
@@ -62,10 +82,14 @@ impl Authority {
             return Err(Flaw::KeyMismatch);
         }
         let bad = |why: String| Flaw::BadCertificate { place: 1, why };
+        let told = parsed.tbs_certificate().validity();
+        let [from_s, until_s] =
+            [told.not_before, told.not_after].map(|time| time.to_unix_duration().as_secs());
         let name = parsed.tbs_certificate().subject().common_name();
         let name = name.map_err(|fault| bad(fault.to_string()))?;
         let name = name.ok_or_else(|| bad("it has no common name".to_owned()))?;
-        Ok(Self { name: name.value().into_owned(), certificate, key })
+        let name = name.value().into_owned();
+        Ok(Self { name, certificate, life_s: (from_s, until_s), key })
     }
 
     #[must_use]
@@ -128,25 +152,30 @@ impl Authority {
         Ok(Pair { sign, encrypt })
     }
 
-    /// Issues a server's certificate for the names and the key of a request, after checking that
-    /// the requester has the key.
+    /// Issues a certificate to a person, called `name`, whose key stays where the request was made:
+    /// chain, leaf first. It is for signing unless the request says otherwise; what else the
+    /// request asks for does not count.
     ///
     /// # Errors
-    /// [`Flaw::NoNames`], [`Flaw::NotMade`].
+    /// [`Flaw::Name`] for a name that does not fit whole, [`Flaw::NotMade`].
     pub fn issue_requested(
         &self,
+        name: &str,
         request: &Request,
-        purpose: Purpose,
         now_s: u64,
     ) -> Result<Vec<CertificateDer<'static>>, Flaw> {
-        let subject = request.names.first().ok_or(Flaw::NoNames)?;
-        let (names, public) = (&request.names, &request.public);
-        let leaf = Leaf { subject, names, server: true, purpose, public };
+        check_name(name)?;
+        let (purpose, public) = (request.purpose.unwrap_or(Purpose::Sign), &request.public);
+        let leaf = Leaf { subject: name, names: &[], server: false, purpose, public };
         Ok(vec![self.certify(&leaf, now_s)?, self.certificate.clone()])
     }
 
     fn certify(&self, leaf: &Leaf<'_>, now_s: u64) -> Result<CertificateDer<'static>, Flaw> {
-        let (from_s, until_s) = leaf_validity(now_s);
+        let (from_s, until_s) = validity(now_s, LEAF_S);
+        // Nobody outlives the authority; one that has ended issues what has ended, too, and the
+        // site still starts.
+        let until_s = until_s.min(self.life_s.1);
+        let from_s = from_s.max(self.life_s.0).min(until_s.saturating_sub(DAY_S));
         let mut extensions = vec![
             encode::key_usage(leaf.purpose.usages())?,
             encode::extended_key_usage(leaf.server)?,
@@ -161,7 +190,7 @@ impl Authority {
             serial: encode::serial()?,
             algorithm: encode::signature_algorithm(),
             issuer: encode::common_name(&self.name)?,
-            validity: encode::validity(from_s, until_s)?,
+            validity: encode::validity((from_s, until_s))?,
             subject: encode::common_name(leaf.subject)?,
             public: encode::public_key_info(leaf.public)?,
             extensions,

@@ -92,7 +92,7 @@ impl Certified {
     /// The chain as PEM, leaf first.
     #[must_use]
     pub fn chain_pem(&self) -> String {
-        self.chain.iter().map(certificate_pem).collect()
+        chain_pem(&self.chain)
     }
 
     /// The private key as PKCS#8 in PEM: to be written with mode 0600 and nowhere else.
@@ -123,6 +123,12 @@ impl std::fmt::Debug for Certified {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Certified").field("facts", &self.facts).finish_non_exhaustive()
     }
+}
+
+/// Certificates as PEM, in their order.
+#[must_use]
+pub fn chain_pem(chain: &[CertificateDer<'_>]) -> String {
+    chain.iter().map(certificate_pem).collect()
 }
 
 /// Whether the key signed this certificate (DER) with SM2 and SM3.

@@ -91,7 +91,7 @@ pub(super) fn common_name(text: &str) -> Result<Name, Flaw> {
 }
 
 /// From and until, in seconds since 1970.
-pub(super) fn validity(from_s: u64, until_s: u64) -> Result<Validity, Flaw> {
+pub(super) fn validity((from_s, until_s): (u64, u64)) -> Result<Validity, Flaw> {
     let time = |seconds| {
         let at = DateTime::from_unix_duration(Duration::from_secs(seconds)).map_err(not_made)?;
         Ok(Time::from(at))

@@ -6,22 +6,20 @@ use x509_cert::der::{Decode, Encode, Sequence};
 use x509_cert::spki::AlgorithmIdentifierOwned;
 use zeroize::Zeroizing;
 
-use super::encode::not_made;
 use super::key::{decode_base64, sections};
 use super::oid;
 use crate::certificate::Flaw;
-use crate::sm2::{Cipher, PublicKey, SecretKey};
+use crate::sm2::{Cipher, SecretKey};
 use crate::sm4::Sm4;
-use crate::token::fill_random;
 
 #[derive(Sequence)]
-struct EnvelopedKey {
-    algorithm: AlgorithmIdentifierOwned,
+pub(super) struct EnvelopedKey {
+    pub(super) algorithm: AlgorithmIdentifierOwned,
     /// An SM4 key, encrypted for the signing key.
-    wrapped: Any,
-    public: BitString,
+    pub(super) wrapped: Any,
+    pub(super) public: BitString,
     /// The private key, a 256-bit number, encrypted with that SM4 key block by block.
-    private: BitString,
+    pub(super) private: BitString,
 }
 
 /// Opens an envelope given as DER, as base64, or in PEM under any label.
@@ -58,25 +56,6 @@ pub fn open_envelope(file: &[u8], signing: &SecretKey) -> Result<SecretKey, Flaw
         return Err(bad("its public key is another's"));
     }
     Ok(key)
-}
-
-/// Seals `key` for the holder of `signing`, as an authority does; DER.
-///
-/// # Errors
-/// [`Flaw::NotMade`]: no randomness.
-pub fn seal_envelope(key: &SecretKey, signing: &PublicKey) -> Result<Vec<u8>, Flaw> {
-    let mut wrap = Zeroizing::new([0; 16]);
-    fill_random(&mut wrap[..]).map_err(not_made)?;
-    let wrapped = signing.encrypt(&wrap[..]).map_err(not_made)?.to_der();
-    let mut blocks = key.to_bytes();
-    Sm4::new(&wrap).encrypt(blocks.as_chunks_mut().0);
-    let envelope = EnvelopedKey {
-        algorithm: AlgorithmIdentifierOwned { oid: oid::SM4_ECB, parameters: None },
-        wrapped: Any::from_der(&wrapped).map_err(not_made)?,
-        public: BitString::from_bytes(&key.public().to_sec1()).map_err(not_made)?,
-        private: BitString::from_bytes(&blocks[..]).map_err(not_made)?,
-    };
-    envelope.to_der().map_err(not_made)
 }
 
 fn content(file: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

@@ -14,7 +14,6 @@ use super::oid;
 use crate::certificate::Flaw;
 use crate::modes::Cbc;
 use crate::sm2::SecretKey;
-use crate::token::fill_random;
 
 /// Characters of a line (RFC 7468 section 2).
 const PEM_COLUMNS: usize = 64;
@@ -22,8 +21,6 @@ const PLAIN: &str = "PRIVATE KEY";
 const SEALED: &str = "ENCRYPTED PRIVATE KEY";
 /// What OpenSSL 3 and Tongsuo call the older form, before that everybody's name.
 const SEC1: [&str; 2] = ["SM2 PRIVATE KEY", "EC PRIVATE KEY"];
-/// Rounds of PBKDF2 in what is written: 0.05 s here.
-const ROUNDS: u32 = 65_536;
 /// The most rounds of a file that is read: a minute on a small board.
 const ROUNDS_MOST: u32 = 10_000_000;
 /// hmacWithSHA256 (RFC 8018 appendix B.1.2): OpenSSL's choice when asked for SM4 alone.
@@ -109,38 +106,6 @@ pub(crate) fn key_from_der(der: &PrivateKeyDer<'_>) -> Result<SecretKey, Flaw> {
 /// [`Flaw::NotMade`]: the encoder refused.
 pub fn key_pem(key: &SecretKey) -> Result<Zeroizing<String>, Flaw> {
     Ok(Zeroizing::new(pem_of(PLAIN, &to_pkcs8(key)?)))
-}
-
-/// The key as PKCS#8 in PEM, sealed by a passphrase.
-///
-/// # Errors
-/// [`Flaw::NotMade`]: no randomness.
-pub fn key_pem_sealed(key: &SecretKey, passphrase: &[u8]) -> Result<Zeroizing<String>, Flaw> {
-    let (mut salt, mut iv) = ([0; 16], [0; 16]);
-    fill_random(&mut salt).map_err(not_made)?;
-    fill_random(&mut iv).map_err(not_made)?;
-    let function = AlgorithmIdentifierOwned { oid: oid::HMAC_SM3, parameters: None };
-    let derivation = Pbkdf2 {
-        salt: OctetString::new(&salt[..]).map_err(not_made)?,
-        rounds: ROUNDS,
-        length: Some(16),
-        function: Some(function),
-    };
-    let iv_value = OctetString::new(&iv[..]).map_err(not_made)?;
-    let parameters = Pbes2 {
-        derivation: algorithm(oid::PBKDF2, &derivation)?,
-        cipher: algorithm(oid::SM4_CBC, &iv_value)?,
-    };
-    let mut wrap = Zeroizing::new([0; 16]);
-    crate::sm3::pbkdf2(passphrase, &salt, ROUNDS, &mut wrap[..]);
-    let mut blocks = to_pkcs8(key)?;
-    let pad = 16 - blocks.len() % 16;
-    // One to sixteen: it fits a byte.
-    blocks.extend(std::iter::repeat_n(u8::try_from(pad).unwrap_or(16), pad));
-    Cbc::new(&wrap).encrypt(&iv, &mut blocks);
-    let sealed = OctetString::new(&blocks[..]).map_err(not_made)?;
-    let info = EncryptedPrivateKeyInfo { algorithm: algorithm(oid::PBES2, &parameters)?, sealed };
-    Ok(Zeroizing::new(pem_of(SEALED, &info.to_der().map_err(not_made)?)))
 }
 
 pub(crate) fn certificate_pem(der: &CertificateDer<'_>) -> String {
@@ -277,14 +242,6 @@ fn derive(how: &Pbkdf2, passphrase: &[u8]) -> Result<Zeroizing<[u8; 16]>, Flaw> 
         }
     }
     Ok(wrap)
-}
-
-fn algorithm(
-    oid: ObjectIdentifier,
-    parameters: &impl Encode,
-) -> Result<AlgorithmIdentifierOwned, Flaw> {
-    let der = parameters.to_der().map_err(not_made)?;
-    Ok(AlgorithmIdentifierOwned { oid, parameters: Some(Any::from_der(&der).map_err(not_made)?) })
 }
 
 fn bad_key(fault: impl std::fmt::Display) -> Flaw {

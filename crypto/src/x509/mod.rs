@@ -13,11 +13,11 @@ mod request;
 mod tests;
 
 pub use authority::Authority;
-pub use certified::{Certified, signed_by};
+pub use certified::{Certified, chain_pem, signed_by};
 pub(crate) use encode::public_key_der;
-pub use envelope::{open_envelope, seal_envelope};
+pub use envelope::open_envelope;
 pub(crate) use key::key_from_der;
-pub use key::{key_pem, key_pem_sealed, read_key};
+pub use key::{key_pem, read_key};
 pub use pair::{Half, Pair, PairFlaw};
 pub use request::{Purpose, Request};
 

@@ -142,7 +142,8 @@ impl Pair {
         Ok(())
     }
 
-    /// What TLCP presents of it.
+    /// What TLCP presents of it. Roots are left out: a peer that believes them has them, and some
+    /// refuse a list with more than they need.
     ///
     /// # Errors
     /// The chain is longer than peers read.

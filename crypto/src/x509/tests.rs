@@ -1,13 +1,17 @@
 //! Certificates, pairs, requests and keys: what holds, and what is refused by which name.
 
 use x509_cert::Certificate;
+use x509_cert::der::asn1::{Any, BitString};
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_cert::spki::AlgorithmIdentifierOwned;
 
+use super::envelope::EnvelopedKey;
 use super::key::{pem_of, sections};
 use super::*;
-use crate::certificate::{DAY_S, Flaw, TIME_FLOOR_S};
-use crate::sm2::SecretKey;
+use crate::certificate::{DAY_S, Flaw, TIME_FLOOR_S, client_certificate};
+use crate::sm2::{PublicKey, SecretKey};
+use crate::sm4::Sm4;
 
 const NOW_S: u64 = TIME_FLOOR_S + 30 * DAY_S;
 
@@ -16,7 +20,7 @@ fn names() -> Vec<String> {
 }
 
 fn issued() -> (Authority, Pair) {
-    let authority = Authority::create("驿站 Posthouse desk").unwrap();
+    let authority = Authority::create("驿站 Posthouse desk", NOW_S).unwrap();
     let pair = authority.issue(&names(), NOW_S).unwrap();
     (authority, pair)
 }
@@ -63,7 +67,7 @@ fn a_pair_has_one_subject_two_keys_and_the_usages_of_tlcp() {
     }
 }
 
-fn authority_key(authority: &Authority) -> crate::sm2::PublicKey {
+fn authority_key(authority: &Authority) -> PublicKey {
     let certificate = Certificate::from_der(authority.certificate()).unwrap();
     super::certified::sm2_key(&certificate).unwrap()
 }
@@ -81,10 +85,46 @@ fn a_pair_survives_its_files_and_an_authority_too() {
     let heir = Authority::read(&authority.certificate_pem(), &pem).unwrap();
     assert_eq!(heir.name(), authority.name());
     assert!(signed_by(heir.issue(&names(), 0).unwrap().sign.leaf(), &authority_key(&authority)));
-    let stranger = Authority::create("somebody else").unwrap();
+    let stranger = Authority::create("somebody else", NOW_S).unwrap();
     let mixed = Authority::read(&stranger.certificate_pem(), &pem);
     assert_eq!(mixed.err(), Some(Flaw::KeyMismatch));
     assert!(authority.issue(&names(), u64::MAX).is_ok(), "nor does a wild clock break it");
+}
+
+/// Ten years, as GmSSL wants it; and whoever believes the former certificate believes what the
+/// authority issued before and after it was renewed.
+#[test]
+fn an_authority_lives_ten_years_and_is_renewed_with_its_key() {
+    const DECADE_S: u64 = 3_650 * DAY_S;
+    let life = |authority: &Authority| {
+        let certificate = Certificate::from_der(authority.certificate()).unwrap();
+        let validity = certificate.tbs_certificate().validity();
+        let [from, until] =
+            [validity.not_before, validity.not_after].map(|at| at.to_unix_duration().as_secs());
+        (from, until)
+    };
+    let (authority, pair) = issued();
+    let (from, until) = life(&authority);
+    assert_eq!((until - from, from), (DECADE_S, NOW_S - 25 * DAY_S));
+
+    // The last leaves are shorter, and never outlive it.
+    let late = authority.issue(&names(), until - 100 * DAY_S).unwrap();
+    assert_eq!(late.sign.facts().not_after_s, until);
+    let read_back =
+        Authority::read(&authority.certificate_pem(), &authority.key_pem().unwrap()).unwrap();
+    let after = read_back.issue(&names(), until + DAY_S).unwrap();
+    assert_eq!(after.sign.facts().not_after_s, until, "it is made, and told to have ended");
+
+    let later_s = NOW_S + 9 * 365 * DAY_S;
+    let renewed = authority.renew(later_s).unwrap();
+    assert_eq!(
+        (renewed.name(), life(&renewed)),
+        (authority.name(), (later_s - 25 * DAY_S, later_s - 25 * DAY_S + DECADE_S))
+    );
+    for key in [authority_key(&authority), authority_key(&renewed)] {
+        assert!(signed_by(pair.sign.leaf(), &key));
+        assert!(signed_by(renewed.issue(&names(), later_s).unwrap().sign.leaf(), &key));
+    }
 }
 
 fn sign_of(pair: &Pair) -> String {
@@ -110,7 +150,7 @@ fn an_import_of_a_pair_names_the_field_that_is_wrong() {
     let other = authority.issue(&["other.local".to_owned()], NOW_S).unwrap();
     let differs = read(&sign, &files(&other.encrypt)).unwrap_err();
     assert!(matches!(differs, PairFlaw::Subject { encrypt, .. } if encrypt == "CN=other.local"));
-    let stranger = Authority::create("somebody else").unwrap();
+    let stranger = Authority::create("somebody else", NOW_S).unwrap();
     let other = stranger.issue(&names(), NOW_S).unwrap();
     let differs = read(&sign, &files(&other.encrypt)).unwrap_err();
     assert!(matches!(differs, PairFlaw::Issuer { encrypt, .. } if encrypt == "CN=somebody else"));
@@ -119,7 +159,7 @@ fn an_import_of_a_pair_names_the_field_that_is_wrong() {
     let nameless = read(&files(&person.sign), &files(&person.encrypt)).unwrap_err();
     assert_eq!(nameless, sign_flaw(Flaw::NoNames));
 
-    let holder = |half: &Certified| crate::certificate::client_certificate(half.leaf());
+    let holder = |half: &Certified| client_certificate(half.leaf());
     let li = holder(&person.sign).unwrap();
     assert_eq!((&*li.holder, li.not_after_s), ("li", person.sign.facts().not_after_s));
     assert_eq!(holder(&person.encrypt), None, "what encrypts proves nobody");
@@ -135,7 +175,7 @@ fn an_import_of_a_pair_names_the_field_that_is_wrong() {
 fn a_chain_needs_sm2_and_the_signature_of_its_authority() {
     let (authority, pair) = issued();
     let sign = files(&pair.sign);
-    let twin = Authority::create(authority.name()).unwrap();
+    let twin = Authority::create(authority.name(), NOW_S).unwrap();
     let leaf = pem_of("CERTIFICATE", pair.sign.leaf());
     let forged = (format!("{leaf}{}", twin.certificate_pem()), sign.1);
     let flaw = read(&forged, &files(&pair.encrypt)).unwrap_err();
@@ -160,10 +200,12 @@ fn a_request_asks_for_names_and_proves_its_key() {
         let request = Request::read(&pem).unwrap();
         assert_eq!((&request.names, request.purpose), (&names(), Some(purpose)));
         assert_eq!(request.public, *key.public());
-        let authority = Authority::create("authority").unwrap();
-        let chain = authority.issue_requested(&request, purpose, NOW_S).unwrap();
+        let authority = Authority::create("authority", NOW_S).unwrap();
+        let chain = authority.issue_requested("li", &request, NOW_S).unwrap();
         let certified = Certified::new(chain, key.clone()).unwrap();
-        assert_eq!(certified.facts().names, names());
+        let (facts, holder) = (certified.facts(), client_certificate(certified.leaf()));
+        assert_eq!((&*facts.subject, facts.names.len()), ("CN=li", 0), "whatever it asked for");
+        assert_eq!(holder.is_some(), purpose == Purpose::Sign);
         assert!(certified.usage_for(Half::Sign).is_ok() == (purpose == Purpose::Sign));
     }
     let pem = Request::create(&key, &names(), Purpose::Sign).unwrap();
@@ -191,21 +233,34 @@ fn keys_come_from_openssl_and_gmssl_in_the_forms_they_write() {
 }
 
 #[test]
-fn a_key_survives_its_file_sealed_or_not() {
+fn a_key_survives_its_file() {
     let key = SecretKey::generate().unwrap();
     let open = read_key(&key_pem(&key).unwrap(), None).unwrap();
     assert_eq!(open.to_bytes(), key.to_bytes());
-    let sealed = key_pem_sealed(&key, "驿站".as_bytes()).unwrap();
-    assert_eq!(read_key(&sealed, Some("驿站".as_bytes())).unwrap().to_bytes(), key.to_bytes());
     let elsewhere = crate::authority::Authority::create("other world").unwrap();
     let flaw = read_key(&elsewhere.key_pem(), None).unwrap_err();
     assert_eq!(flaw, Flaw::BadKey { why: "it is no SM2 key".to_owned() });
 }
 
+/// Seals `key` for the holder of `signing`, as an authority does; DER.
+fn seal_envelope(key: &SecretKey, signing: &PublicKey) -> Vec<u8> {
+    let wrap = [7; 16];
+    let wrapped = signing.encrypt(&wrap).unwrap().to_der();
+    let mut blocks = key.to_bytes();
+    Sm4::new(&wrap).encrypt(blocks.as_chunks_mut().0);
+    let envelope = EnvelopedKey {
+        algorithm: AlgorithmIdentifierOwned { oid: oid::SM4_ECB, parameters: None },
+        wrapped: Any::from_der(&wrapped).unwrap(),
+        public: BitString::from_bytes(&key.public().to_sec1()).unwrap(),
+        private: BitString::from_bytes(&blocks[..]).unwrap(),
+    };
+    envelope.to_der().unwrap()
+}
+
 #[test]
 fn an_envelope_opens_with_the_signing_key_it_was_sealed_for() {
     let (signing, key) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
-    let der = seal_envelope(&key, signing.public()).unwrap();
+    let der = seal_envelope(&key, signing.public());
     let pem = pem_of("ENVELOPED KEY", &der);
     let bare: String = pem.lines().filter(|line| !line.starts_with("---")).collect();
     for file in [&der[..], pem.as_bytes(), bare.as_bytes()] {
@@ -229,7 +284,7 @@ fn damage_anywhere_in_a_file_is_an_error_or_harmless() {
     let plain = sections(OPENSSL_PLAIN).next().unwrap().1;
     let request = Request::create(&key, &names(), Purpose::Sign).unwrap();
     let request = sections(&request).next().unwrap().1;
-    let envelope = seal_envelope(&key, key.public()).unwrap();
+    let envelope = seal_envelope(&key, key.public());
     let mut harmless = 0;
     for flip in [0x01, 0x80] {
         for at in 0..leaf.len() {

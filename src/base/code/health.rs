@@ -99,4 +99,17 @@ crate::base::code::codes! {
         remedy: "Remove them, or wait for a release that has a plugin host.",
             "请移除，或等待支持插件的版本。";
     }
+    7017 AUTHORITY_ENDS Finding {
+        what: "The site's own authority ends within a year.", "站点自己的 CA 将在一年内到期。";
+        why: "Afterwards nobody who installed it can connect.", "到期后，已安装该 CA 的用户将无法连接。";
+        remedy: "Renew it: `posthouse cert ca renew`. Have the new certificate installed before \
+                 the old one ends.",
+            "请续期：posthouse cert ca renew，并在旧证书到期前让用户安装新的 CA 证书。";
+    }
+    7018 AUTHORITY_ENDED Fault {
+        what: "The site's own authority has ended.", "站点自己的 CA 已过期。";
+        why: "Browsers refuse what it issued.", "浏览器拒绝由其签发的证书。";
+        remedy: "Renew it: `posthouse cert ca renew`, and have its new certificate installed.",
+            "请续期：posthouse cert ca renew，并让用户安装新的 CA 证书。";
+    }
 }

@@ -47,6 +47,10 @@ pub struct Issue {
     /// The agent's sign-in name.
     #[arg(long, value_name = "NAME")]
     agent: String,
+    /// PEM file with a signing request for an SM2 key that stays with the agent, as one in a USB
+    /// key does. Left out: keys are made, too.
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
     /// Folder for the files.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -59,8 +63,12 @@ impl Issue {
     pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
         let loaded = self.settings.load()?;
         let now = SystemClock::default().wall();
-        let written = identity::issue_client(&loaded.config, &self.agent, &self.out, now)
-            .map_err(from_node)?;
+        let (config, agent, out_folder) = (&loaded.config, &self.agent, &self.out);
+        let written = match &self.request {
+            Some(request) => identity::issue_requested(config, agent, request, out_folder, now),
+            None => identity::issue_client(config, agent, out_folder, now),
+        };
+        let written = written.map_err(from_node)?;
         if self.json {
             writeln!(out, "{}", json!({ "files": written }))?;
             return Ok(Ending::Done);
@@ -132,7 +140,8 @@ impl Export {
             WorldName::National => World::National,
         };
         let data: &Path = &loaded.config.data;
-        out.write_all(identity::authority_pem(data, world).map_err(from_node)?.as_bytes())?;
+        let pem = identity::authority_pem(data, world, SystemClock::default().wall());
+        out.write_all(pem.map_err(from_node)?.as_bytes())?;
         Ok(Ending::Done)
     }
 }

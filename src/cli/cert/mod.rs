@@ -50,6 +50,12 @@ enum Action {
 #[derive(Subcommand, Debug)]
 enum CaAction {
     Export(give::Export),
+    /// Give the SM2 authority a certificate for ten more years. Its key stays, so that nothing
+    /// that it issued is lost; people install the new certificate before the old one ends.
+    Renew {
+        #[command(flatten)]
+        settings: Settings,
+    },
 }
 
 impl CertCommand {
@@ -67,6 +73,12 @@ impl CertCommand {
             Action::Issue(issue) => issue.run(out, language),
             Action::Revoke(revoke) => revoke.run(out, language),
             Action::Ca { action: CaAction::Export(export) } => export.run(out),
+            Action::Ca { action: CaAction::Renew { settings } } => {
+                let loaded = settings.load()?;
+                identity::renew_authority(&loaded.config, SystemClock::default().wall())
+                    .map_err(from_node)?;
+                taken(&loaded, out, language)
+            }
         }
     }
 }

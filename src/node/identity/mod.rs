@@ -12,14 +12,14 @@ mod tests;
 
 pub use international::{acme, import};
 pub use names::{host_name, outward_address};
-pub use national::{PairFiles, import_pair, request};
+pub use national::{PairFiles, import_pair, renew_authority, request};
 pub use revoked::{revoke, revoke_agent, revoked};
 
 use std::path::{Path, PathBuf};
 
-use posthouse_crypto::certificate::{Facts, Flaw, Identity};
+use posthouse_crypto::certificate::{Facts, Flaw, Identity, facts_of_pem};
 use posthouse_crypto::tls::ClientAuth;
-use posthouse_crypto::x509::Pair;
+use posthouse_crypto::x509::{Pair, Purpose, Request, chain_pem};
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
@@ -106,7 +106,7 @@ pub fn certificates(config: &Config, now: Wall) -> Result<Certificates, Fault> {
     if profile.is_national() {
         let (pair, own) = national::pair(config, now)?;
         if own {
-            let authority = national::authority(&config.data)?;
+            let authority = national::authority(&config.data, now)?;
             authorities.national = Some(authority.certificate_pem());
         }
         national = Some(pair);
@@ -130,6 +130,22 @@ pub fn present(config: &Config) -> Result<Vec<Shown>, Fault> {
     Ok(found)
 }
 
+/// The site's own authorities that something in use depends on, as they stand on disk.
+#[must_use]
+pub fn own_authorities(config: &Config) -> Vec<Facts> {
+    let (profile, data) = (config.crypto.profile, &config.data);
+    let asked = config.tls.client_certificates != ClientCertificates::Off;
+    let mut paths = Vec::new();
+    if profile.is_international() && (asked || !international::is_foreign(config)) {
+        paths.push(international::authority_path(data));
+    }
+    if profile.is_national() && (asked || !national::is_foreign(config)) {
+        paths.push(national::authority_path(data));
+    }
+    let facts = |path: &PathBuf| facts_of_pem(&files::read(path).ok()?).ok();
+    paths.iter().filter_map(facts).collect()
+}
+
 /// Issues other certificates from the site's own authorities, in each world where they are used; a
 /// running process takes them at a reload.
 ///
@@ -143,7 +159,7 @@ pub fn renew(config: &Config, now: Wall) -> Result<(), Fault> {
         renewed = true;
     }
     if profile.is_national() && !national::is_foreign(config) {
-        national::issue(config, now_s)?;
+        national::issue(config, now)?;
         renewed = true;
     }
     if renewed {
@@ -164,7 +180,7 @@ pub struct Clients {
 ///
 /// # Errors
 /// A file that cannot be read or written.
-pub fn client_authorities(config: &Config) -> Result<Clients, Fault> {
+pub fn client_authorities(config: &Config, now: Wall) -> Result<Clients, Fault> {
     let auth: fn(Vec<CertificateDer<'static>>) -> ClientAuth = match config.tls.client_certificates
     {
         ClientCertificates::Off => return Ok(Clients::default()),
@@ -178,7 +194,7 @@ pub fn client_authorities(config: &Config) -> Result<Clients, Fault> {
         clients.international = auth(vec![authority.certificate().map_err(flawed)?]);
     }
     if profile.is_national() {
-        let authority = national::authority(&config.data)?;
+        let authority = national::authority(&config.data, now)?;
         clients.national = auth(vec![authority.certificate().clone()]);
     }
     Ok(clients)
@@ -195,10 +211,10 @@ pub enum World {
 ///
 /// # Errors
 /// A file that cannot be read or written.
-pub fn authority_pem(data: &Path, world: World) -> Result<String, Fault> {
+pub fn authority_pem(data: &Path, world: World, now: Wall) -> Result<String, Fault> {
     Ok(match world {
         World::International => international::authority(data)?.certificate_pem().to_owned(),
-        World::National => national::authority(data)?.certificate_pem(),
+        World::National => national::authority(data, now)?.certificate_pem(),
     })
 }
 
@@ -223,7 +239,7 @@ pub fn issue_client(
         files.push(("client.key".to_owned(), key, 0o600));
     }
     if profile.is_national() {
-        let pair = national::authority(&config.data)?.issue_client(agent, now_s);
+        let pair = national::authority(&config.data, now)?.issue_client(agent, now_s);
         let pair = pair.map_err(flawed)?;
         for (name, half) in [("sign", &pair.sign), ("encrypt", &pair.encrypt)] {
             let chain = Zeroizing::new(half.chain_pem());
@@ -231,16 +247,50 @@ pub fn issue_client(
             files.push((format!("client-{name}.key"), half.key_pem().map_err(flawed)?, 0o600));
         }
     }
+    hand_out(&config.data, agent, folder, &files)
+}
+
+/// Issues to `agent` a certificate of the SM2 authority for the key of a signing request, which
+/// stays where it was made, and writes it into `folder`.
+///
+/// # Errors
+/// The request is not signed by its own key; the name does not fit in a certificate; a file that
+/// cannot be read or written.
+pub fn issue_requested(
+    config: &Config,
+    agent: &str,
+    request: &Path,
+    folder: &Path,
+    now: Wall,
+) -> Result<Vec<PathBuf>, Fault> {
+    let request = Request::read(&files::read(request)?).map_err(flawed)?;
+    let authority = national::authority(&config.data, now)?;
+    let chain = authority.issue_requested(agent, &request, now.ms / 1000).map_err(flawed)?;
+    let name = match request.purpose {
+        Some(Purpose::Encrypt) => "client-encrypt.pem",
+        Some(Purpose::Sign) | None => "client-sign.pem",
+    };
+    let pem = Zeroizing::new(chain_pem(&chain));
+    hand_out(&config.data, agent, folder, &[(name.to_owned(), pem, 0o644)])
+}
+
+/// Writes what was issued to `agent`: name, text and mode of each file.
+fn hand_out(
+    data: &Path,
+    agent: &str,
+    folder: &Path,
+    files: &[(String, Zeroizing<String>, u32)],
+) -> Result<Vec<PathBuf>, Fault> {
     let chains: Vec<&str> = files
         .iter()
         .filter(|(.., mode)| *mode == 0o644)
         .map(|(_, text, _)| text.as_str())
         .collect();
-    revoked::note_issued(&config.data, agent, &chains)?;
+    revoked::note_issued(data, agent, &chains)?;
     let mut written = Vec::new();
     for (name, text, mode) in files {
         let path = folder.join(name);
-        files::write(&path, &text, mode)?;
+        files::write(&path, text, *mode)?;
         written.push(path);
     }
     Ok(written)

@@ -52,7 +52,7 @@ pub(super) fn pair(config: &Config, now: Wall) -> Result<(Pair, bool), Fault> {
     let due = |pair: &Pair| now.trusted && pair.renewal_due(now.ms / 1000);
     match kept.filter(|pair| pair.covers(&names) && !due(pair)) {
         Some(pair) => Ok((pair, true)),
-        None => Ok((issue(config, now.ms / 1000)?, true)),
+        None => Ok((issue(config, now)?, true)),
     }
 }
 
@@ -75,8 +75,9 @@ pub(super) fn is_foreign(config: &Config) -> bool {
 }
 
 /// Issues another pair from the site's own authority.
-pub(super) fn issue(config: &Config, now_s: u64) -> Result<Pair, Fault> {
-    let fresh = authority(&config.data)?.issue(&names(config), now_s).map_err(flawed)?;
+pub(super) fn issue(config: &Config, now: Wall) -> Result<Pair, Fault> {
+    let fresh = authority(&config.data, now)?.issue(&names(config), now.ms / 1000);
+    let fresh = fresh.map_err(flawed)?;
     write(&issued(&config.data), &fresh.to_pem().map_err(flawed)?, 0o600)?;
     Ok(fresh)
 }
@@ -139,7 +140,7 @@ pub(super) fn authority_path(data: &Path) -> PathBuf {
 }
 
 /// The site's own SM2 authority, made at its first use.
-pub(super) fn authority(data: &Path) -> Result<Authority, Fault> {
+pub(super) fn authority(data: &Path, now: Wall) -> Result<Authority, Fault> {
     let (certificate, key) = (authority_path(data), data.join("tls/sm-ca.key"));
     if is_there(&certificate)? {
         if !is_there(&key)? {
@@ -148,10 +149,31 @@ pub(super) fn authority(data: &Path) -> Result<Authority, Fault> {
         return Authority::read(&read(&certificate)?, &read(&key)?).map_err(flawed);
     }
     // The key is written first: alone it is what a crash left, and nobody has its certificate.
-    let made = Authority::create(&format!("Posthouse SM2 CA {}", host_name())).map_err(flawed)?;
+    let name = format!("Posthouse SM2 CA {}", host_name());
+    let made = Authority::create(&name, believed_s(now)).map_err(flawed)?;
     write(&key, &made.key_pem().map_err(flawed)?, 0o600)?;
     write(&certificate, &made.certificate_pem(), 0o644)?;
     Ok(made)
+}
+
+/// Gives the site's own SM2 authority another certificate for its key, and issues another pair
+/// below it if the presented one is its own. Who believes the former certificate believes the pair
+/// until that ends.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn renew_authority(config: &Config, now: Wall) -> Result<(), Fault> {
+    let renewed = authority(&config.data, now)?.renew(believed_s(now)).map_err(flawed)?;
+    write(&authority_path(&config.data), &renewed.certificate_pem(), 0o644)?;
+    if config.crypto.profile.is_national() && !is_foreign(config) {
+        issue(config, now)?;
+    }
+    Ok(())
+}
+
+/// A clock that is not set says nothing of the ten years to come.
+fn believed_s(now: Wall) -> u64 {
+    if now.trusted { now.ms / 1000 } else { 0 }
 }
 
 fn imported(data: &Path) -> PathBuf {

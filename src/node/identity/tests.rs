@@ -4,10 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use posthouse_crypto::certificate::TIME_FLOOR_S;
-use posthouse_crypto::sm2::SecretKey;
-use posthouse_crypto::x509::{
-    Authority, Certified, Purpose, Request, key_pem_sealed, seal_envelope,
-};
+use posthouse_crypto::x509::{Purpose, Request};
 
 use super::*;
 use crate::config::{Crypto, Profile};
@@ -97,70 +94,109 @@ fn a_pair_is_kept_until_it_is_due_damaged_or_named_otherwise() {
     assert_ne!(site.leaf(YEARS_LATER), fourth);
 }
 
+/// What Tongsuo's authority answered to two requests, and the encryption key in an envelope.
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("crypto/tests/fixtures").join(name)
+}
+
 /// The way of an organisation with an authority: two requests, two certificates, and the encryption
 /// key from the authority in an envelope.
 #[test]
 fn requests_certificates_and_an_envelope_become_the_pair_that_is_presented() {
+    // When the fixtures are valid.
+    const THEN: Wall = Wall { ms: NOW.ms + 60 * 86_400_000, trusted: true };
     let site = Site::new("import", Profile::National);
-    let own = site.leaf(NOW);
-    let authority = Authority::create("provincial authority").unwrap();
-    let answer = |purpose| {
-        let asked = Request::read(&request(&site.config, purpose).unwrap()).unwrap();
-        assert_eq!(asked.purpose, Some(purpose));
-        asked
+    let own = site.leaf(THEN);
+    for (purpose, half) in [(Purpose::Sign, "sign"), (Purpose::Encrypt, "encrypt")] {
+        let asked = || Request::read(&request(&site.config, purpose).unwrap()).unwrap();
+        assert_eq!((asked().purpose, asked().public), (Some(purpose), asked().public));
+        // The authority answered to another key than this folder made.
+        let kept = site.config.data.join(format!("tls/sm-request-{half}.key"));
+        fs::copy(fixture(&format!("tongsuo-{half}.key")), kept).unwrap();
+    }
+    let authority = fs::read_to_string(fixture("tongsuo-ca.pem")).unwrap();
+    let chain = |half: &str| {
+        let leaf = fs::read_to_string(fixture(&format!("tongsuo-{half}.pem"))).unwrap();
+        site.file(&format!("{half}.pem"), &(leaf + &authority))
     };
-    let pem = |chain: Vec<CertificateDer<'static>>, key: &SecretKey| {
-        Certified::new(chain, key.clone()).unwrap().chain_pem()
-    };
-    let signing = answer(Purpose::Sign);
-    let key = national::requested_key(&site.config.data, Purpose::Sign).unwrap();
-    let chain = authority.issue_requested(&signing, Purpose::Sign, TIME_FLOOR_S).unwrap();
-    let sign_certificate = site.file("sign.pem", &pem(chain, &key));
-
-    // The authority makes the encryption key itself.
-    let given = SecretKey::generate().unwrap();
-    let asked = Request { public: *given.public(), ..signing.clone() };
-    let chain = authority.issue_requested(&asked, Purpose::Encrypt, TIME_FLOOR_S).unwrap();
-    let encrypt_certificate = site.file("encrypt.pem", &pem(chain, &given));
-    let envelope = site.config.data.join("envelope.der");
-    fs::write(&envelope, seal_envelope(&given, &signing.public).unwrap()).unwrap();
     let mut files = PairFiles {
-        sign_certificate,
+        sign_certificate: chain("sign"),
         sign_key: None,
-        encrypt_certificate,
+        encrypt_certificate: chain("encrypt"),
         encrypt_key: None,
-        envelope: Some(envelope),
+        envelope: Some(fixture("tongsuo-encrypt.envelope")),
         passphrase: None,
     };
-    import_pair(&site.config, &files, NOW).unwrap();
-    let presented = site.certificates(NOW);
+    import_pair(&site.config, &files, THEN).unwrap();
+    let presented = site.certificates(THEN);
     assert!(presented.authorities.national.is_none(), "nothing of the own authority is shown");
     let pair = presented.national.unwrap();
     assert_ne!(pair.sign.leaf(), own);
+    let given = national::requested_key(&site.config.data, Purpose::Encrypt).unwrap();
     assert_eq!(pair.encrypt.key().public(), given.public());
     assert!(present(&site.config).unwrap().iter().all(|shown| !shown.own));
-    assert_eq!(renew(&site.config, NOW).unwrap_err().code, code::CLI_NOT_OWN_CERTIFICATE);
+    assert_eq!(renew(&site.config, THEN).unwrap_err().code, code::CLI_NOT_OWN_CERTIFICATE);
 
-    // The same keys sealed by a passphrase.
-    let seal = |key: &SecretKey| key_pem_sealed(key, "驿站".as_bytes()).unwrap();
-    files.sign_key = Some(site.file("sealed-sign.key", &seal(&key)));
-    files.encrypt_key = Some(site.file("sealed-encrypt.key", &seal(&given)));
+    // The same key sealed by a passphrase.
+    files.encrypt_key = Some(fixture("tongsuo-encrypt-sealed.key"));
     files.envelope = None;
-    let sealed = import_pair(&site.config, &files, NOW).unwrap_err();
+    let sealed = import_pair(&site.config, &files, THEN).unwrap_err();
     assert_eq!(sealed.code, code::KEY_SEALED);
-    files.passphrase = Some(site.file("passphrase", "驿站\n"));
-    import_pair(&site.config, &files, NOW).unwrap();
+    files.passphrase = Some(site.file("passphrase", "correct-horse\n"));
+    import_pair(&site.config, &files, THEN).unwrap();
 
-    let late = Wall { ms: NOW.ms + 900 * 86_400_000, trusted: true };
+    let late = Wall { ms: NOW.ms + 4000 * 86_400_000, trusted: true };
     assert_eq!(
         import_pair(&site.config, &files, late).unwrap_err().code,
         code::CERTIFICATE_EXPIRED
     );
+    files.sign_key = Some(fixture("tongsuo-sign.key"));
     std::mem::swap(&mut files.sign_certificate, &mut files.encrypt_certificate);
     std::mem::swap(&mut files.sign_key, &mut files.encrypt_key);
-    let swapped = import_pair(&site.config, &files, NOW).unwrap_err();
+    let swapped = import_pair(&site.config, &files, THEN).unwrap_err();
     assert_eq!(swapped.code, code::BAD_PAIR);
     assert!(swapped.detail.contains("swapped"), "{}", swapped.detail);
+}
+
+/// The key never leaves its holder, and whoever has none of it gets nothing.
+#[test]
+fn a_certificate_is_issued_for_the_key_of_a_request() {
+    let site = Site::new("requested", Profile::National);
+    let folder = site.config.data.join("li");
+    let issue = |request: &Path| issue_requested(&site.config, "li", request, &folder, NOW);
+    let written = issue(&fixture("tongsuo-sign.csr")).unwrap();
+    assert_eq!(written, [folder.join("client-sign.pem")]);
+    let key = fs::read_to_string(fixture("tongsuo-sign.key")).unwrap();
+    let key = posthouse_crypto::x509::read_key(&key, None).unwrap();
+    let chain = fs::read_to_string(&written[0]).unwrap();
+    let certified = posthouse_crypto::x509::Certified::read(&chain, key).unwrap();
+    let holder = posthouse_crypto::certificate::client_certificate(certified.leaf()).unwrap();
+    assert_eq!(holder.holder, "li");
+    let other_half = issue(&fixture("tongsuo-encrypt.csr")).unwrap();
+    assert_eq!(other_half, [folder.join("client-encrypt.pem")]);
+    let both = revoke_agent(&site.config.data, "li").unwrap();
+    assert!(both.len() == 2 && both.contains(&holder.serial), "they are noted as any other");
+    let forged = fs::read_to_string(fixture("tongsuo-sign.csr")).unwrap().replacen("MI", "MJ", 1);
+    let refused = issue(&site.file("forged.csr", &forged)).unwrap_err();
+    assert_eq!(refused.code, code::BAD_CERTIFICATE);
+}
+
+/// Its certificate is another, its key the same, and so is the pair's issuer.
+#[test]
+fn a_renewed_authority_keeps_its_key_and_issues_another_pair() {
+    let site = Site::new("renewed-authority", Profile::Both);
+    let before = site.leaf(NOW);
+    let pem = || authority_pem(&site.config.data, World::National, NOW).unwrap();
+    let facts = || own_authorities(&site.config);
+    let (old, [_, first]) = (pem(), <[Facts; 2]>::try_from(facts()).unwrap());
+    renew_authority(&site.config, YEARS_LATER).unwrap();
+    let [_, second] = <[Facts; 2]>::try_from(facts()).unwrap();
+    assert_eq!(second.not_after_s - first.not_after_s, 600 * 86_400);
+    assert_ne!(pem(), old);
+    assert_ne!(site.leaf(YEARS_LATER), before);
+    let untrusted = Wall { trusted: false, ..YEARS_LATER };
+    renew_authority(&site.config, untrusted).unwrap();
+    assert_eq!(facts()[1].not_after_s, first.not_after_s, "a clock that is not set is not asked");
 }
 
 #[test]
@@ -180,7 +216,7 @@ fn an_agents_certificate_is_issued_in_each_world_of_the_profile() {
     assert_eq!(holder("client-encrypt.pem"), None, "what encrypts proves nobody");
     let long = issue_client(&site.config, &"l".repeat(65), &folder, NOW).unwrap_err();
     assert_eq!(long.code, code::BAD_CERTIFICATE, "cut off, it would be another's name");
-    let asked = |site: &Site| client_authorities(&site.config).unwrap();
+    let asked = |site: &Site| client_authorities(&site.config, NOW).unwrap();
     assert!(matches!(asked(&site).national, ClientAuth::No));
     site.config.tls.client_certificates = ClientCertificates::Optional;
     assert!(matches!(asked(&site).national, ClientAuth::Optional(own) if own.len() == 1));
@@ -227,14 +263,14 @@ fn an_authority_without_its_key_is_not_replaced() {
         let (pem, key) = (tls.join(format!("{name}.pem")), tls.join(format!("{name}.key")));
         let (was, away) = (fs::read(&pem).unwrap(), tls.join("away"));
         fs::rename(&key, &away).unwrap();
-        let lost = authority_pem(&site.config.data, world).unwrap_err();
+        let lost = authority_pem(&site.config.data, world, NOW).unwrap_err();
         assert_eq!(lost.code, code::AUTHORITY_KEY_MISSING);
         assert_eq!(fs::read(&pem).unwrap(), was);
         fs::rename(&away, &key).unwrap();
-        assert!(authority_pem(&site.config.data, world).is_ok());
+        assert!(authority_pem(&site.config.data, world, NOW).is_ok());
         // A crash left the key alone: nobody has the certificate.
         fs::remove_file(&pem).unwrap();
-        assert!(authority_pem(&site.config.data, world).is_ok());
+        assert!(authority_pem(&site.config.data, world, NOW).is_ok());
         assert_ne!(fs::read(&pem).unwrap(), was);
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use posthouse_crypto::tlcp::{
-    ClientAuth, ClientConfig, Connection, Fault, Identity, Presented, Roots, ServerConfig,
-    ServerName, Session, State, Suite,
+    ClientAuth, ClientConfig, Connection, Fault, Presented, Roots, ServerConfig, ServerName,
+    Session, State, Suite,
 };
 use posthouse_crypto::token::NoRandomness;
 use posthouse_crypto::x509::Authority;
@@ -14,12 +14,11 @@ const NOW_S: u64 = 1_795_600_000;
 /// The authority of the servers that the corpus recorded.
 const RECORDED: &[u8] = include_bytes!("tlcp_authority.der");
 
-static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::create("Site").unwrap());
+static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| Authority::create("Site", NOW_S).unwrap());
 
 static SERVER: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
     let pair = AUTHORITY.issue(&["desk.example".to_owned()], NOW_S).unwrap();
-    let identity = Identity::of_pair(&pair).unwrap();
-    let mut config = ServerConfig::new(Presented::new(Arc::new(identity)));
+    let mut config = ServerConfig::new(Presented::new(pair.identity().unwrap()));
     let roots = Roots::new([RECORDED, AUTHORITY.certificate()]).unwrap();
     config.client_auth = ClientAuth::Optional(roots);
     config.alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -30,7 +29,7 @@ static CLIENT: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
     let pair = AUTHORITY.issue_client("agent", NOW_S).unwrap();
     let roots = Roots::new([RECORDED, AUTHORITY.certificate()]).unwrap();
     let mut config = ClientConfig::new(roots);
-    config.identity = Some(Arc::new(Identity::of_pair(&pair).unwrap()));
+    config.identity = Some(pair.identity().unwrap());
     config.alpn = vec![b"h2".to_vec()];
     config.random = sevens;
     Arc::new(config)

@@ -191,17 +191,17 @@ fn a_replaced_identity_is_for_new_connections() {
 
 #[test]
 fn a_pair_that_the_site_authority_issued_is_an_identity() {
-    use crate::tlcp::{Identity, Presented, Roots};
+    use crate::tlcp::{Presented, Roots};
     use crate::x509::Authority;
-    let authority = Authority::create("Site").unwrap();
+    let authority = Authority::create("Site", NOW_S).unwrap();
     let pair = authority.issue(&[HOST.to_owned()], NOW_S).unwrap();
     let agent = authority.issue_client("Agent", NOW_S).unwrap();
     let roots = Roots::new([authority.certificate().as_ref()]).unwrap();
-    let identity = Arc::new(Identity::of_pair(&pair).unwrap());
+    let identity = pair.identity().unwrap();
     let mut server = ServerConfig::new(Presented::new(identity));
     server.client_auth = ClientAuth::Required(roots.clone());
     let mut client = ClientConfig::new(roots);
-    client.identity = Some(Arc::new(Identity::of_pair(&agent).unwrap()));
+    client.identity = Some(agent.identity().unwrap());
     let link = Link::new(client, server).shaken();
     assert_eq!(link.client.agreed().unwrap().peer.len(), 2, "the root is not sent");
     assert_eq!(link.server.agreed().unwrap().peer[0], agent.sign.leaf());
@@ -209,13 +209,13 @@ fn a_pair_that_the_site_authority_issued_is_an_identity() {
 
 #[test]
 fn the_sites_own_pair_is_no_clients_nor_an_agents_pair_a_servers() {
-    use crate::tlcp::{Identity, Presented, Roots};
+    use crate::tlcp::{Presented, Roots};
     use crate::x509::Authority;
-    let authority = Authority::create("Site").unwrap();
+    let authority = Authority::create("Site", NOW_S).unwrap();
     let site = authority.issue(&[HOST.to_owned()], NOW_S).unwrap();
     let agent = authority.issue_client(HOST, NOW_S).unwrap();
     let roots = Roots::new([authority.certificate().as_ref()]).unwrap();
-    let identity = |pair| Arc::new(Identity::of_pair(pair).unwrap());
+    let identity = |pair: &crate::x509::Pair| pair.identity().unwrap();
     let shaken = |server_pair, client_pair, suite| {
         let mut server = ServerConfig::new(Presented::new(identity(server_pair)));
         server.client_auth = ClientAuth::Required(roots.clone());
