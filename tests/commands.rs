@@ -1,10 +1,13 @@
 //! The command line against the real process: setup, agents, dump, doctor, with and without a
 //! running server; exit codes; and a log that knows nothing of what people say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(clippy::print_stdout)]
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use posthouse_crypto::selftest::Algorithm;
 use posthouse_load::client::Visitor;
 use posthouse_load::server::Server;
 use serde_json::Value;
@@ -23,6 +26,10 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn run(folder: &Path, words: &[&str]) -> Output {
+    command(folder, words).output().unwrap()
+}
+
+fn command(folder: &Path, words: &[&str]) -> Command {
     let data = folder.join("data");
     let mut command = Command::new(binary());
     command.args(words).arg("--data").arg(data).current_dir(folder).env("LANG", "en_US.UTF-8");
@@ -30,7 +37,7 @@ fn run(folder: &Path, words: &[&str]) -> Output {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("POSTHOUSE_")) {
         command.env_remove(name);
     }
-    command.output().unwrap()
+    command
 }
 
 fn code(output: &Output) -> i32 {
@@ -41,6 +48,40 @@ fn rows(output: &Output) -> Vec<Value> {
     assert_eq!(code(output), 0, "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A wrong bit in any algorithm, and the desk says so in the operator's language and ends, before
+/// it has touched a file or opened a port.
+#[test]
+fn a_desk_whose_self_test_fails_does_not_serve() {
+    let folder = folder("self-test");
+    let help = run(&folder, &["serve", "--help"]);
+    if !String::from_utf8_lossy(&help.stdout).contains("--test-wrong-answer") {
+        println!("skipped: the binary has no `test-peer`");
+        return;
+    }
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = port.to_string();
+    for algorithm in Algorithm::ALL {
+        let words = ["serve", "--listen", &listen, "--test-wrong-answer", algorithm.name()];
+        for (language, sentence) in [
+            ("en_US.UTF-8", "An algorithm failed its self-test."),
+            ("zh_CN.UTF-8", "密码算法自检未通过。"),
+        ] {
+            let mut command = command(&folder, &words);
+            let ended = command.env("LC_ALL", language).output().unwrap();
+            let told = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(code(&ended), 3, "{told}");
+            assert!(told.contains("(5109)") && told.contains(sentence), "{told}");
+            let named = format!("posthouse: {} gave a wrong answer", algorithm.name());
+            assert!(told.contains(&named), "{told}");
+            assert!(ended.stdout.is_empty(), "no banner");
+        }
+    }
+    assert!(!folder.join("data").exists());
+    assert!(std::net::TcpStream::connect(port).is_err());
+    let unknown = run(&folder, &["serve", "--test-wrong-answer", "SM9"]);
+    assert_eq!(code(&unknown), 2);
 }
 
 /// What must be the same whether a server runs or not.
