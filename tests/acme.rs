@@ -278,7 +278,19 @@ struct Scene {
     acme: Acme,
     ca: Ca,
     presented: Arc<Presented>,
+    _running: Running,
+}
+
+/// What ends with a scene: its servers and its folder.
+struct Running {
     _servers: [Server; 2],
+    folder: PathBuf,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }
 
 fn server(presented: &Arc<Presented>, acme: bool) -> Server {
@@ -319,7 +331,8 @@ fn scene(name: &str, proves: bool) -> Scene {
         root: Some(root),
         folder,
     };
-    Scene { acme, ca, presented, _servers: [desk, office] }
+    let running = Running { _servers: [desk, office], folder: acme.folder.clone() };
+    Scene { acme, ca, presented, _running: running }
 }
 
 fn files(folder: &PathBuf) -> Vec<String> {
@@ -333,7 +346,7 @@ fn files(folder: &PathBuf) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_is_proved_issued_kept_and_presented() {
-    let Scene { acme, ca, presented, _servers } = scene("issued", true);
+    let Scene { acme, ca, presented, _running } = scene("issued", true);
     assert!(acme.kept().is_none());
     let identity = acme.obtain(&presented).await.unwrap();
     assert_eq!(identity.facts().names, [DOMAIN]);
@@ -349,7 +362,7 @@ async fn a_certificate_is_proved_issued_kept_and_presented() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proof_that_fails_leaves_the_certificate_in_use() {
-    let Scene { acme, presented, _servers, .. } = scene("refused", false);
+    let Scene { acme, presented, _running, .. } = scene("refused", false);
     let fault = acme.obtain(&presented).await.unwrap_err();
     assert!(matches!(fault, AcmeFault::NotReady(_) | AcmeFault::Authority(_)), "{fault}");
     assert!(acme.kept().is_none());
@@ -357,7 +370,7 @@ async fn a_proof_that_fails_leaves_the_certificate_in_use() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_that_is_young_is_not_asked_for_again() {
-    let Scene { acme, ca, presented, _servers } = scene("young", true);
+    let Scene { acme, ca, presented, _running } = scene("young", true);
     let identity = acme.obtain(&presented).await.unwrap();
     let (folder, books) = (acme.folder.clone(), Arc::clone(&ca.books));
     assert!(!identity.renewal_due(TIME_FLOOR_S));

@@ -2,9 +2,8 @@
 //! and renewed. Invariant: nothing is asked of anybody unless the configuration names a
 //! directory, and a failure never touches the certificate in use.
 
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use posthouse_crypto::certificate::{Flaw, Identity};
 use posthouse_crypto::tls::Presented;
 use serde::{Deserialize, Serialize};
 
+use super::keep::keep;
 use crate::base::chance::Seeded;
 use crate::base::{Backoff, Clock, code};
 
@@ -181,17 +181,6 @@ impl Acme {
     /// Replaces a file as a whole, readable by its owner alone.
     fn write(&self, name: &str, text: &str) -> Result<(), AcmeFault> {
         let path = self.path(name);
-        replace(&self.folder, &path, text).map_err(|why| AcmeFault::File { path, why })
+        keep(&path, text, 0o600).map_err(|why| AcmeFault::File { path, why })
     }
-}
-
-fn replace(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let fresh = path.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)?;
-    std::fs::File::open(folder)?.sync_all()
 }

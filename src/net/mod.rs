@@ -13,6 +13,7 @@ mod fault;
 mod gate;
 mod handshake;
 mod hello;
+pub mod keep;
 mod serve;
 mod server;
 mod stream;

@@ -1,6 +1,7 @@
 //! The durable edge: a journal in front of redb; one writer thread, one checkpointer.
 //! Architecture invariant: nothing is acknowledged or shown before the sync that holds it returned.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -107,7 +108,7 @@ impl Options {
 
     /// Takes the folder's lock.
     fn lock(&self) -> Result<storage::FolderLock, Fault> {
-        match std::fs::create_dir_all(&self.dir) {
+        match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir) {
             Err(error) if !self.dir.is_dir() => return Err(Fault::disk("data folder")(error)),
             Err(_) | Ok(()) => {}
         }

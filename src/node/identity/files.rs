@@ -1,13 +1,14 @@
 //! Files of the `tls` folder, renamed into place, private keys with mode 0600.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use super::super::Fault;
+use crate::net::keep;
 
 /// The whole file. It may be a key: what was read is wiped from memory.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Fault> {
@@ -20,50 +21,23 @@ pub(super) fn is_there(path: &Path) -> Result<bool, Fault> {
     path.try_exists().map_err(|error| Fault::file(path, &error))
 }
 
-/// Writes under a name of its own, syncs and renames; makes folders that are missing, for their
-/// owner alone.
+/// As [`keep::keep`].
 pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), Fault> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let done = (|| {
-        make_folder(path)?;
-        // What a process of this number left behind had perhaps another mode.
-        match fs::remove_file(&fresh) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Err(_) | Ok(()) => {}
-        }
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(mode).open(&fresh)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, path)?;
-        sync_folder(path)
-    })();
-    done.map_err(|error| Fault::file(path, &error))
+    keep::keep(path, text, mode).map_err(|error| Fault::file(path, &error))
 }
 
 /// Adds lines to a list, each begun anew, so that one torn by a power cut spoils no other.
 pub(super) fn add_lines(path: &Path, lines: &[String]) -> Result<(), Fault> {
     let text: String = lines.iter().map(|line| format!("\n{line}")).collect();
     let done = (|| {
-        make_folder(path)?;
+        keep::make_folder(path)?;
         let mut options = fs::OpenOptions::new();
         let mut file = options.append(true).create(true).mode(0o600).open(path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        sync_folder(path)
+        keep::sync_folder(path)
     })();
     done.map_err(|error| Fault::file(path, &error))
-}
-
-fn make_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or(Ok(()), |folder| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder))
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]
