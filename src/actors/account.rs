@@ -84,14 +84,24 @@ impl Desk {
     }
 
     async fn prove(&self, login: &str, password: &Private) -> Result<Option<Proven>, Refusal> {
-        let agent = self.site().agent_by_login(login).map(|row| row.id);
-        let kept = match agent {
-            Some(agent) => self.0.reads.run(move |reader| reader.secret(agent)).await?,
-            None => None,
+        let (site, scheme, given) = (self.site(), self.scheme(), password.clone());
+        let agent = site.agent_by_login(login).map(|row| row.id);
+        // All of them for every name: what is kept of one agent must not tell the others apart.
+        let look = move |reader: &Reader| {
+            let (mut own, mut mixed) = (None, false);
+            for row in site.agents.values().filter(|row| !row.disabled) {
+                let Some(kept) = reader.secret(row.id)? else { continue };
+                mixed |= password::kept_by(&kept).is_some_and(|by| by != scheme);
+                if agent == Some(row.id) {
+                    own = Some(kept);
+                }
+            }
+            Ok((own, mixed))
         };
-        let (scheme, given) = (self.scheme(), password.clone());
+        let (kept, mixed) = self.0.reads.run(look).await?;
+        self.0.counters.password_hashes.add(if mixed { 2 } else { 1 });
         let known = kept.clone();
-        let check = move || Ok(password::verify(scheme, known.as_deref(), &given));
+        let check = move || Ok(password::verify(scheme, mixed, known.as_deref(), &given));
         let good = self.hashing(check).await?;
         let proven = agent.zip(kept).filter(|_| good);
         Ok(proven.map(|(agent, kept)| Proven { agent, kept }))

@@ -172,6 +172,8 @@ counters! {
     /// Sign-ins that worked, and passwords that did not.
     sign_ins: Count,
     bad_passwords: Count,
+    /// Hashes computed to check passwords.
+    password_hashes: Count,
     /// Refusals and faults answered, by code.
     refusals: Refusals,
 }

@@ -180,6 +180,8 @@ fn requests(out: &mut DescriptorEncoder<'_>, counters: &Counters) -> Result<(), 
     let kind = MetricType::Counter;
     count.encode(out.encode_descriptor("upload", help, Some(&Unit::Bytes), kind)?)?;
     counter(out, "sign_ins", "Sign-ins that worked.", counters.sign_ins.get())?;
+    let hashes = "Hashes that checks of passwords took: two each while both schemes are kept.";
+    counter(out, "password_hashes", hashes, counters.password_hashes.get())?;
     counter(out, "bad_passwords", "Passwords that were wrong.", counters.bad_passwords.get())
 }
 

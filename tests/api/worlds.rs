@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use posthouse::base::{AgentId, ClientCertificate, Family, PeerInfo, Private};
+use posthouse::desk::{AgentChange, NewAgent, Role, SiteCommand};
 use posthouse::http::Settings;
 use serde_json::json;
 
@@ -71,6 +72,52 @@ async fn a_changed_profile_keeps_sign_ins_and_keeps_passwords_anew_as_they_are_u
     assert_eq!(bench.get("/v1/me", &new).await.status, StatusCode::OK);
     assert_eq!(bench.post("/v1/sign-in", "", &right).await.status, StatusCode::OK);
     assert_eq!(bench.post("/v1/sign-in", "", &wrong).await.refusal(), "BAD_PASSWORD");
+    bench.close().await;
+}
+
+/// While one agent's password is kept by the scheme of a former profile, every name costs the work
+/// of both; when it is kept anew, or its agent is disabled, one is enough for everybody again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_costs_the_same_hashes_whoever_is_named() {
+    let (bench, _) = Bench::claimed().await;
+    let add = |login: &str| {
+        let agent = NewAgent {
+            login: login.to_owned(),
+            name: login.into(),
+            role: Role::Agent,
+            capacity: 1,
+            teams: Vec::new(),
+        };
+        let desk = bench.desk().clone();
+        async move {
+            let password = Private::from(PASSWORD);
+            desk.administer_as_operator(SiteCommand::AddAgent(agent), Some(&password)).await
+        }
+    };
+    let ben = AgentId(add("ben").await.unwrap());
+    add("cat").await.unwrap();
+    let cost = async |bench: &Bench, login: &str, password: &str| {
+        let before = bench.counters.password_hashes.get();
+        let proven = bench.desk().check_password(login, &Private::from(password)).await.unwrap();
+        assert_eq!(proven.is_some(), password == PASSWORD);
+        bench.counters.password_hashes.get() - before
+    };
+    for login in ["wang", "ben", "nobody"] {
+        assert_eq!(cost(&bench, login, "wrong password").await, 1, "{login}");
+    }
+    let bench = bench.restarted(true).await;
+    assert_eq!(cost(&bench, "wang", PASSWORD).await, 2);
+    assert!(bench.holds("$pbkdf2-sm3$") && bench.holds("$argon2id$"));
+    for login in ["wang", "ben", "nobody"] {
+        assert_eq!(cost(&bench, login, "wrong password").await, 2, "{login}");
+    }
+    assert_eq!(cost(&bench, "cat", PASSWORD).await, 2);
+    let disabled = AgentChange { disabled: Some(true), ..AgentChange::default() };
+    let disabled = SiteCommand::ChangeAgent(ben, disabled);
+    bench.desk().administer_as_operator(disabled, None).await.unwrap();
+    for login in ["wang", "ben", "cat", "nobody"] {
+        assert_eq!(cost(&bench, login, "wrong password").await, 1, "{login}");
+    }
     bench.close().await;
 }
 
