@@ -1,7 +1,8 @@
 //! One WebSocket connection: feeds a `Session` with frames, durable answers and live entries, and
 //! carries its effects out.
 //! Invariant: this task alone owns the socket; while the socket would block, nothing is read from
-//! it and nothing is taken from the outbox, whose limit then decides.
+//! it and nothing is taken from the outbox, whose limit then decides; the socket or that limit
+//! wakes it then, not each entry.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -174,11 +175,7 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Result<bool, Option<Code>> {
         if blocked {
-            return if self.outbox.is_overflowed() {
-                Err(Some(code::SLOW_READER))
-            } else {
-                Ok(false)
-            };
+            return if self.outbox.pause() { Err(Some(code::SLOW_READER)) } else { Ok(false) };
         }
         let mut progress = match self.outbox.take(&mut self.inputs) {
             Taken::Overflow => return Err(Some(code::SLOW_READER)),

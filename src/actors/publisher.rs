@@ -1,7 +1,8 @@
 //! Where durable entries become visible: takes the journal's outcomes in log order, hands entries
 //! to the followers, marks to their readers, and each outcome to its owner. Invariant: one task,
-//! so everybody sees the entries of a feed in the order of the log.
+//! so everybody sees the entries of a feed in the order of the log. It also wakes large crowds.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -30,7 +31,23 @@ pub struct Publisher {
 
 impl Publisher {
     /// Runs until the writer is gone.
-    pub async fn run(self, mut outcomes: mpsc::Receiver<Vec<Outcome>>) {
+    pub async fn run(self, outcomes: mpsc::Receiver<Vec<Outcome>>) {
+        tokio::select! {
+            biased;
+            () = self.publish_all(outcomes) => {}
+            () = self.wake_crowds() => {}
+        }
+    }
+
+    /// Between two portions others run, first of all this task's own next batch.
+    async fn wake_crowds(&self) {
+        loop {
+            poll_fn(|cx| self.hub.poll_portion(cx)).await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn publish_all(&self, mut outcomes: mpsc::Receiver<Vec<Outcome>>) {
         while let Some(batch) = outcomes.recv().await {
             self.counters.commits.one();
             let mut entries = Vec::new();

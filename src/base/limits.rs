@@ -224,6 +224,9 @@ pub const TYPING_INTERVAL_MS: u64 = 100;
 pub const MARKED_CONVERSATIONS: usize = 16;
 /// A closing connection may take this long to say goodbye.
 pub const CLOSE_MS: u64 = 3_000;
+/// Connections that one entry wakes at once. Each writes for some ten microseconds, so that others
+/// wait for half a millisecond behind a larger crowd, not for all of it.
+pub const WAKE_PORTION: usize = 32;
 /// Rounds of one connection before the others of its thread get their turn.
 pub const TURN_INPUTS: usize = 64;
 /// Conversations that nobody touched for this time leave a shard's memory.

@@ -1,6 +1,6 @@
 //! What waits for one connection: bounded in bytes, filled by anybody, drained by the
 //! connection's task. Invariant: an overflow empties the outbox and is seen by its owner; nothing
-//! is dropped silently.
+//! is dropped silently, and what waits has a wake-up on its way unless the owner paused.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -28,6 +28,10 @@ struct Queue {
     bytes: usize,
     overflowed: bool,
     closed: bool,
+    /// The owner waits for something else and takes afterwards.
+    paused: bool,
+    /// Somebody has promised to call `wake`.
+    promised: bool,
 }
 
 /// What `take` found.
@@ -42,25 +46,31 @@ pub enum Taken {
 impl Outbox {
     /// Leaves `input` for the owner and wakes it. After an overflow or `close` it is let go.
     pub fn push(&self, input: SessionInput) {
-        let weight = weight(&input);
-        {
-            let mut queue = self.lock();
-            if queue.overflowed || queue.closed {
-                return;
-            }
-            if queue.bytes + weight > OUTBOX_BYTES {
-                *queue = Queue { overflowed: true, ..Queue::default() };
-            } else {
-                queue.bytes += weight;
-                queue.items.push_back(input);
-            }
+        if self.lock().put(input) {
+            self.waker.wake();
         }
+    }
+
+    /// As `push`, but true leaves it to the caller to `wake` the owner soon. False: nobody has to,
+    /// or somebody will.
+    #[must_use]
+    pub(super) fn push_quietly(&self, input: SessionInput) -> bool {
+        let mut queue = self.lock();
+        let owed = queue.put(input) && !queue.promised;
+        queue.promised |= owed;
+        owed
+    }
+
+    /// Keeps the promise of `push_quietly`.
+    pub(super) fn wake(&self) {
+        self.lock().promised = false;
         self.waker.wake();
     }
 
     /// Moves what waits into `into`; gives the queue's memory back when it was large.
     pub fn take(&self, into: &mut VecDeque<SessionInput>) -> Taken {
         let mut queue = self.lock();
+        queue.paused = false;
         if queue.overflowed {
             return Taken::Overflow;
         }
@@ -76,9 +86,13 @@ impl Outbox {
         Taken::Some
     }
 
+    /// The owner's socket takes nothing: until the next `take` only an overflow wakes the owner, who
+    /// is woken by the socket. True when the overflow has come already.
     #[must_use]
-    pub fn is_overflowed(&self) -> bool {
-        self.lock().overflowed
+    pub fn pause(&self) -> bool {
+        let mut queue = self.lock();
+        queue.paused = true;
+        queue.overflowed
     }
 
     #[must_use]
@@ -91,13 +105,30 @@ impl Outbox {
         *self.lock() = Queue { closed: true, ..Queue::default() };
     }
 
-    /// The owner's task, to be woken by the next `push`.
+    /// The owner's task, which is woken when there is something to take.
     pub fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// True when the owner must be told.
+    fn put(&mut self, input: SessionInput) -> bool {
+        let weight = weight(&input);
+        if self.overflowed || self.closed {
+            return false;
+        }
+        if self.bytes + weight > OUTBOX_BYTES {
+            *self = Self { overflowed: true, promised: self.promised, ..Self::default() };
+            return true;
+        }
+        self.bytes += weight;
+        self.items.push_back(input);
+        !self.paused
     }
 }
 
@@ -123,8 +154,13 @@ fn weight(input: &SessionInput) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
     use bytes::Bytes;
+
+    use super::*;
 
     #[test]
     fn an_overflow_is_seen_and_nothing_is_delivered_after_it() {
@@ -139,5 +175,40 @@ mod tests {
         outbox.push(Input::Hint(Bytes::new()));
         assert_eq!(outbox.take(&mut into), Taken::Overflow);
         assert!(into.is_empty());
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_paused_owner_is_woken_by_an_overflow_only_until_it_takes() {
+        let (outbox, count) = (Outbox::default(), Arc::new(Count::default()));
+        let (waker, mut into) = (Waker::from(Arc::clone(&count)), VecDeque::new());
+        let woken = || {
+            outbox.register(&waker);
+            count.0.swap(0, Ordering::Relaxed)
+        };
+        outbox.register(&waker);
+        outbox.push(Input::Time);
+        assert_eq!(woken(), 1);
+        assert!(!outbox.pause());
+        outbox.push(Input::Time);
+        assert_eq!(woken(), 0);
+        // Whatever came during the pause is there, and the next is announced again.
+        assert_eq!(outbox.take(&mut into), Taken::Some);
+        assert_eq!(into.len(), 2);
+        outbox.push(Input::Time);
+        assert_eq!(woken(), 1);
+
+        assert!(!outbox.pause());
+        outbox.push(Input::Hint(Bytes::from(vec![0; OUTBOX_BYTES])));
+        assert_eq!(woken(), 1, "an overflow ends the pause");
+        assert!(outbox.pause());
     }
 }
