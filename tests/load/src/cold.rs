@@ -53,8 +53,7 @@ impl Cold {
 
     /// Fills the store as fast as an open loop of 8 000 a second does, kills and starts again.
     async fn restart(&self, common: &Common, server: &mut Server) -> Result<()> {
-        server.start()?;
-        let target = server.target(common.tls)?;
+        let target = server.begin(common.family)?;
         let key = server.inbox_key.clone();
         let field = Field::open(&target, &key, 1, 1000, 200).await?;
         field.drive(8_000, self.messages.div_ceil(8_000)).await?;

@@ -30,8 +30,7 @@ impl Idle {
             anyhow::ensure!(count + 64 < descriptors, "only {descriptors} descriptors");
             let folder = common.folder.join(format!("idle-{count}"));
             let mut server = Server::set_up(&common.server, &folder, Some(common.server_core))?;
-            server.start()?;
-            let target = server.target(common.tls)?;
+            let target = server.begin(common.family)?;
             // The first connections pay for what all share.
             drop(crowd::gather(&target, &server.inbox_key, 1 << 40, 64, stance).await?);
             tokio::time::sleep(Duration::from_secs(2)).await;

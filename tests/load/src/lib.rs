@@ -7,6 +7,7 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod channel;
 pub mod client;
 pub mod crowd;
 pub mod frame;

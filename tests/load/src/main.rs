@@ -9,12 +9,14 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use posthouse_load::channel::Family;
 use posthouse_load::kernel;
 
 mod cold;
 mod idle;
 mod rate;
 mod report;
+mod shake;
 mod slow;
 mod storm;
 
@@ -37,9 +39,9 @@ pub struct Common {
     /// An empty folder for the server's data; on a loop device the bytes written are counted.
     #[arg(long, default_value = "target/bench/data")]
     folder: PathBuf,
-    /// Speak TLS instead of plain WebSockets.
-    #[arg(long)]
-    tls: bool,
+    /// What the clients speak.
+    #[arg(long, value_enum, default_value_t = Family::Plain)]
+    family: Family,
     /// Core of the server.
     #[arg(long, default_value_t = 0)]
     server_core: usize,
@@ -63,6 +65,8 @@ enum What {
     Cold(cold::Cold),
     /// Readers that stop reading, beside healthy ones.
     Slow(slow::Slow),
+    /// New connections a second, with full and with resumed handshakes.
+    Shake(shake::Shake),
 }
 
 fn main() -> Result<()> {
@@ -81,6 +85,7 @@ fn main() -> Result<()> {
             What::Storm(what) => what.run(common).await,
             What::Cold(what) => what.run(common).await,
             What::Slow(what) => what.run(common).await,
+            What::Shake(what) => what.run(common).await,
         }
     })
 }

@@ -235,8 +235,7 @@ impl Rate {
     pub async fn run(&self, common: &Common) -> Result<()> {
         let folder = common.folder.join("rate");
         let mut server = Server::set_up(&common.server, &folder, Some(common.server_core))?;
-        server.start()?;
-        let target = server.target(common.tls)?;
+        let target = server.begin(common.family)?;
         let key = server.inbox_key.clone();
         let field = Field::open(&target, &key, 1, self.conversations, self.bytes).await?;
         // A warm-up, so that caches, pools and the journal's first segment are not measured.
@@ -270,6 +269,7 @@ impl Rate {
                 "delivery_ms": report::quantiles(&tally.delivery),
                 "lag_ms": report::quantiles(&tally.lag),
                 "cpu_percent": (cpu as f64 / took.as_nanos() as f64 * 1000.0).round() / 10.0,
+                "cpu_us_each": (cpu / tally.acked.max(1)) as f64 / 1000.0,
                 "device_bytes_each": each,
                 "rss_kib": kernel::resident_bytes(pid)? / 1024,
             });

@@ -34,15 +34,15 @@ pub fn quantiles(of: &Histogram<u64>) -> Value {
 /// When the record cannot be written.
 pub fn row(common: &Common, what: &str, mut facts: Value) -> Result<()> {
     facts["what"] = json!(what);
-    facts["tls"] = json!(common.tls);
+    facts["family"] = json!(common.family.name());
     if let Some(folder) = common.out.parent() {
         fs::create_dir_all(folder)?;
     }
     let mut record = fs::OpenOptions::new().create(true).append(true).open(&common.out)?;
     writeln!(record, "{facts}")?;
-    let mut line = format!("{what} {}", if common.tls { "tls" } else { "plain" });
+    let mut line = format!("{what} {}", common.family.name());
     for (name, value) in facts.as_object().into_iter().flatten() {
-        if name == "what" || name == "tls" {
+        if name == "what" || name == "family" {
             continue;
         }
         let value = value.to_string().replace(['"', '{', '}'], "").replace(',', " ");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::channel::{Channel, Family};
 use crate::socket::Target;
 
 pub struct Server {
@@ -198,15 +199,30 @@ impl Server {
         text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 
-    /// How to reach it.
+    /// How to reach it, plain or over TLS.
     ///
     /// # Errors
     /// When the CA cannot be read.
     pub fn target(&self, tls: bool) -> Result<Target> {
-        match tls {
-            false => Ok(Target { address: self.address, tls: None }),
-            true => Target::tls(self.address, &crate::socket::read_pem(&self.ca)?),
+        self.target_of(if tls { Family::International } else { Family::Plain })
+    }
+
+    /// Starts it with the certificates that `family` needs. Returns how to reach it.
+    ///
+    /// # Errors
+    /// When it does not start or the CA cannot be read.
+    pub fn begin(&mut self, family: Family) -> Result<Target> {
+        if family.is_national() {
+            self.set("POSTHOUSE_CRYPTO_PROFILE", "both");
         }
+        self.start()?;
+        self.target_of(family)
+    }
+
+    fn target_of(&self, family: Family) -> Result<Target> {
+        let national = self.data.join("tls/sm-ca.pem");
+        let ca = if family.is_national() { &national } else { &self.ca };
+        Ok(Target { address: self.address, channel: Channel::of(family, ca)? })
     }
 }
 

@@ -38,8 +38,7 @@ impl Slow {
     pub async fn run(&self, common: &Common) -> Result<()> {
         let folder = common.folder.join("slow");
         let mut server = Server::set_up(&common.server, &folder, Some(common.server_core))?;
-        server.start()?;
-        let target = server.target(common.tls)?;
+        let target = server.begin(common.family)?;
         let field = Field::open(&target, &server.inbox_key, 1, 200, 200).await?;
         let pid = server.pid()?;
         let mut busy = Visitor::new(1 << 32, &server.inbox_key);

@@ -1,46 +1,21 @@
-//! A plain or TLS WebSocket to the server, from a chosen source address, with small buffers.
+//! A WebSocket to the server, plain or over a family of TLS, from a chosen source address, with small buffers.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::{Bytes, BytesMut};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::channel::{Channel, Wire};
 use crate::frame;
-
-trait Wire: AsyncRead + AsyncWrite + Send {}
-impl<T: AsyncRead + AsyncWrite + Send> Wire for T {}
 
 /// Where to dial, and how.
 #[derive(Clone)]
 pub struct Target {
     pub address: SocketAddr,
-    /// Set for TLS.
-    pub tls: Option<Arc<rustls::ClientConfig>>,
-}
-
-impl Target {
-    /// A target over TLS that trusts the authorities in `ca_pem` only.
-    ///
-    /// # Errors
-    /// When the PEM holds no certificate.
-    pub fn tls(address: SocketAddr, ca_pem: &[u8]) -> Result<Self> {
-        let mut roots = rustls::RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(ca_pem) {
-            roots.add(certificate?)?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { address, tls: Some(Arc::new(config)) })
-    }
+    pub channel: Channel,
 }
 
 /// The source address of client `n`: 127.0.0.2 … 127.0.0.251, so that neither ports nor a limit per
@@ -80,14 +55,7 @@ impl Socket {
         socket.bind(SocketAddr::new(source, 0))?;
         let stream: TcpStream = socket.connect(target.address).await?;
         stream.set_nodelay(true)?;
-        let wire: Pin<Box<dyn Wire>> = match &target.tls {
-            None => Box::pin(stream),
-            Some(config) => {
-                let connector = tokio_rustls::TlsConnector::from(config.clone());
-                let name = ServerName::from(target.address.ip());
-                Box::pin(connector.connect(name, stream).await?)
-            }
-        };
+        let wire = target.channel.shake(stream).await?.wire;
         let mut made = Self { wire, input: BytesMut::new(), output: Vec::new() };
         made.upgrade(target.address).await?;
         Ok(made)
@@ -175,7 +143,7 @@ fn closed(payload: &[u8]) -> Came {
     Came::Closed { code, reason: String::from_utf8_lossy(reason).into_owned() }
 }
 
-/// Reads a PEM file for [`Target::tls`].
+/// Reads a PEM file.
 ///
 /// # Errors
 /// When the file cannot be read.

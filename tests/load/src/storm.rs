@@ -32,8 +32,7 @@ impl Storm {
     pub async fn run(&self, common: &Common) -> Result<()> {
         let folder = common.folder.join("storm");
         let mut server = Server::set_up(&common.server, &folder, Some(common.server_core))?;
-        server.start()?;
-        let target = server.target(common.tls)?;
+        let target = server.begin(common.family)?;
         let key = server.inbox_key.clone();
         let count = self.connections;
         let all = crowd::gather(&target, &key, 1, count, Stance::Following).await?;
