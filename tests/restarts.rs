@@ -169,3 +169,23 @@ fn without_a_service_manager_the_port_is_closed_between_two_processes() {
     end(service, Signal::TERM);
     clear(&manager.folder);
 }
+
+#[test]
+fn the_sockets_of_a_socket_unit_are_served_and_not_stored() {
+    let mut manager = Manager::new("restarts-unit");
+    for address in [manager.listen, manager.plain] {
+        let socket = OwnedFd::from(TcpListener::bind(address).unwrap());
+        manager.kept.push(("posthouse.socket".to_owned(), socket));
+    }
+    for _ in 0..2 {
+        let service = manager.start();
+        for address in [manager.listen, manager.plain] {
+            let fresh = answer(request(address).unwrap(), Duration::from_secs(10));
+            assert_eq!(fresh.as_deref(), Some("HTTP/1.1 200"));
+        }
+        assert!(!manager.heard.iter().any(|words| words.contains("FDSTORE")));
+        assert_eq!(manager.kept.len(), 2);
+        end(service, Signal::TERM);
+    }
+    clear(&manager.folder);
+}

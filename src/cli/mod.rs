@@ -17,6 +17,7 @@ mod completions;
 mod config_command;
 mod doctor;
 mod keystore;
+mod man;
 mod operate;
 mod report;
 mod serve;
@@ -55,6 +56,8 @@ enum Command {
     Config(config_command::ConfigCommand),
     /// Print completions for a shell.
     Completions(completions::Completions),
+    /// Print the manual page, for man(1).
+    Man,
     /// Echo WebSocket messages: the peer of conformance tests.
     #[cfg(feature = "test-peer")]
     WsEcho(ws_echo::WsEcho),
@@ -139,6 +142,7 @@ impl Command {
             Self::Keystore(command) => command.run(out),
             Self::Config(command) => command.run(out, language),
             Self::Completions(command) => command.run(out),
+            Self::Man => man::print(out),
             #[cfg(feature = "test-peer")]
             Self::WsEcho(command) => command.run(out),
         }

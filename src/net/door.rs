@@ -20,6 +20,8 @@ pub struct Door {
     pub(super) listener: TcpListener,
     /// Where plain HTTP is sent that may not be served: `None` is the port the request came to.
     pub(super) secure_port: Option<u16>,
+    /// It is a socket unit's, which holds it itself while no process runs.
+    lent: bool,
 }
 
 impl Door {
@@ -29,7 +31,7 @@ impl Door {
     /// [`NetFault::Listen`].
     pub fn bind(address: SocketAddr, shared: bool) -> Result<Self, NetFault> {
         let listener = bind(address, shared).map_err(|why| NetFault::Listen { address, why })?;
-        Ok(Self { listener, secure_port: None })
+        Ok(Self { listener, secure_port: None, lent: false })
     }
 
     /// The doors of a house: sockets that systemd handed over take the place of `secure`, or of
@@ -61,20 +63,31 @@ impl Door {
     /// # Errors
     /// A descriptor is no TCP listener.
     pub fn inherited() -> Result<Vec<Self>, NetFault> {
+        // Without names they are taken for stored ones: to store a socket twice is harmless.
+        let names: Vec<_> = sd_notify::listen_fds_with_names()
+            .map(|named| named.map(|(_, name)| name).collect())
+            .unwrap_or_default();
         let mut handed = ListenFd::from_env();
         let mut doors = Vec::new();
         for place in 0..handed.len() {
+            let lent = names.get(place).is_some_and(|name| name.ends_with(".socket"));
             let taken = handed.take_tcp_listener(place);
             let listener = taken.map_err(|why| NetFault::Inherited { place, why })?;
-            doors.extend(listener.map(|listener| Self { listener, secure_port: None }));
+            doors.extend(listener.map(|listener| Self { listener, secure_port: None, lent }));
         }
         Ok(doors)
     }
 
     /// Leaves the sockets in systemd's store, so that the next start gets them and no client sees a
-    /// closed port in between. Does nothing outside systemd; needs `FileDescriptorStoreMax=`.
+    /// closed port in between; but not those of a socket unit, or the next start would have them
+    /// twice, and a changed unit would leave the old port open. Does nothing outside systemd; needs
+    /// `FileDescriptorStoreMax=`.
     pub fn keep(doors: &[Self]) {
-        let sockets: Vec<_> = doors.iter().map(|door| door.listener.as_fd()).collect();
+        let own = doors.iter().filter(|door| !door.lent);
+        let sockets: Vec<_> = own.map(|door| door.listener.as_fd()).collect();
+        if sockets.is_empty() {
+            return;
+        }
         let state = [NotifyState::FdStore, NotifyState::FdName(STORE_NAME)];
         if let Err(fault) = sd_notify::notify_with_fds(&state, &sockets) {
             tracing::debug!(%fault, "listening sockets were not stored");
