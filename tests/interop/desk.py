@@ -22,10 +22,11 @@ START_S = 30
 class Desk:
     """Set up when made, running inside `with`; the folder is kept when something raised."""
 
-    def __init__(self, binary, settings=None):
+    def __init__(self, binary, settings=None, runner=()):
+        """`runner`: words before the binary, such as an emulator of its processor."""
         (ROOT / "target/interop").mkdir(parents=True, exist_ok=True)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="desk.", dir=ROOT / "target/interop"))
-        self.binary = str(pathlib.Path(binary).resolve())
+        self.program = [*runner, str(pathlib.Path(binary).resolve())]
         self.data = self.folder / "data"
         self.port = free_port()
         self.config = self.folder / "posthouse.yaml"
@@ -51,7 +52,7 @@ class Desk:
         """Runs `posthouse WORDS` on this desk's data; its standard output."""
         place = ["--data", str(self.data), "--config", str(self.config)]
         done = subprocess.run(
-            [self.binary, *words, *place], capture_output=True, text=True, env=environment()
+            [*self.program, *words, *place], capture_output=True, text=True, env=environment()
         )
         if done.returncode != 0:
             raise RuntimeError(f"posthouse {words[0]}: {done.stdout}{done.stderr}")
@@ -70,7 +71,7 @@ class Desk:
         self.log = open(self.folder / "server.log", "ab")
         self.server = subprocess.Popen(
             [
-                self.binary,
+                *self.program,
                 "serve",
                 "--data",
                 str(self.data),
