@@ -117,6 +117,10 @@ fn open_doors(
     let doors = Door::open(config.listen, config.plain_listen)?;
     Door::keep(&doors);
     let bound = doors.first().and_then(Door::address).unwrap_or(config.listen);
+    if config.listen.port() != 0 && bound.port() != config.listen.port() {
+        let setting = config.listen;
+        tracing::warn!(%bound, %setting, "the service manager opened another port: change its unit");
+    }
     let options =
         net::Options::usual(tls, config.trusted_proxies.clone(), config.limits.connections_max);
     let server = Server::new(options, Arc::clone(&house.counters), Arc::clone(&house.clock));
