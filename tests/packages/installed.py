@@ -147,6 +147,8 @@ def changed(machine, package):
     machine.start()
     need(board.ANSWER.encode() in machine.said(machine.conversation), "what was said is gone")
     need(machine.text(SETTINGS) == EDIT, "the edited settings were overwritten")
+    # What the unit does on reload.
+    machine.run("/usr/bin/posthouse", "config", "reload", "--data", DATA, user="posthouse")
     converse(machine)
 
 
