@@ -79,7 +79,7 @@ fn listing(name: &str, target: &str) -> String {
 }
 
 fn printed(arguments: &[&str]) -> String {
-    // Another compiler than the one that built this test may have the target: scripts/test names it.
+    // Another compiler than the one of this test may have the target: scripts/test names it.
     let named = ["POSTHOUSE_RUSTC", "RUSTC"].map(std::env::var);
     let rustc = named.into_iter().flatten().next().unwrap_or_else(|| "rustc".to_owned());
     let output = Command::new(rustc).args(arguments).output().unwrap();

@@ -18,8 +18,8 @@ pub fn print(out: &mut dyn Write) -> Result<Ending, Failure> {
 
 /// What no command knows of itself.
 const REST: &str = r#".SH "EXIT STATUS"
-0 done, 1 something was found that wants attention, 2 the command or the configuration was wrong, 3 the
-disk, the network or the system failed.
+0 done, 1 something was found that wants attention, 2 the command or the configuration was wrong,
+3 the disk, the network or the system failed.
 .SH FILES
 .TP
 .I /etc/posthouse/posthouse.yaml

@@ -119,7 +119,7 @@ fn open_doors(
     let bound = doors.first().and_then(Door::address).unwrap_or(config.listen);
     if config.listen.port() != 0 && bound.port() != config.listen.port() {
         let setting = config.listen;
-        tracing::warn!(%bound, %setting, "the service manager opened another port: change its unit");
+        tracing::warn!(%bound, %setting, "the service manager opened another port");
     }
     let options =
         net::Options::usual(tls, config.trusted_proxies.clone(), config.limits.connections_max);
