@@ -112,6 +112,7 @@ fn nothing_acknowledged_is_lost_and_everybody_sees_one_order() {
     let Troubles { slow_readers, refused_writes, failed_reads, snapshots, .. } = report.troubles;
     assert!(slow_readers.min(refused_writes).min(failed_reads) > count / 20, "{report:?}");
     assert!(snapshots > count, "{report:?}");
+    assert!(report.troubles.resealed > count, "{report:?}");
 }
 
 /// R5: what a copy lacks is given up, and nobody goes on from it.

@@ -14,6 +14,7 @@ use super::front::{FrontInput, Staff};
 use super::ledger::Ledger;
 use super::picture::Paces;
 use super::reads::Reads;
+use super::rotation::Rotation;
 use super::shard::{Job, Reading};
 use super::shards::{Reply, ShardInput};
 use crate::base::code::Code;
@@ -55,6 +56,7 @@ pub(super) struct Inner {
     pub endpoints: RwLock<Arc<[String]>>,
     pub national: bool,
     pub blobs: Blobs,
+    pub rotation: watch::Sender<Rotation>,
     pub draining: AtomicBool,
     pub drain: watch::Sender<Option<u32>>,
 }

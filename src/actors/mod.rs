@@ -12,6 +12,7 @@ mod picture;
 mod publisher;
 mod reading;
 mod reads;
+mod rotation;
 pub mod shard;
 mod shards;
 #[cfg(feature = "test-peer")]
@@ -28,6 +29,7 @@ pub use connection::Credentials;
 pub use desk::{Desk, Standing, Surroundings};
 pub use front::Staff;
 pub use reading::{Page, View};
+pub use rotation::{Part, Rotation};
 #[cfg(feature = "test-peer")]
 pub use site_feed::{EntryKey, SiteFeed};
 pub use start::{Running, Setting, start};

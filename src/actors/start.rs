@@ -11,6 +11,7 @@ use super::front::{Front, Staff};
 use super::ledger::Ledger;
 use super::publisher::Publisher;
 use super::reads::Reads;
+use super::rotation::rotate;
 use super::shards::ShardTask;
 use super::sweep::sweep;
 use super::task::spawn;
@@ -109,11 +110,14 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
         endpoints: RwLock::new(endpoints.into()),
         national,
         blobs,
+        rotation: watch::Sender::default(),
         draining: AtomicBool::new(false),
         drain: watch::Sender::new(None),
     }));
     spawn(Front::new(desk.clone(), staff, queue).run(front_of));
     spawn(sweep(desk.clone()));
+    desk.begin_rotation();
+    spawn(rotate(desk.clone()));
     Ok(Running { desk, writer })
 }
 

@@ -65,7 +65,7 @@ impl Desk {
     }
 
     /// Waits until the database has what is durable now.
-    async fn flushed(&self) -> Result<(), Refusal> {
+    pub(super) async fn flushed(&self) -> Result<(), Refusal> {
         let to = self.0.ledger.fabric().flush();
         let deadline = self.clock().tick().after(FLUSH_MS);
         while self.stats().applied < to {

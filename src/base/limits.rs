@@ -112,6 +112,11 @@ pub const REDB_CACHE_BYTES: usize = 32 * 1024 * 1024;
 pub const WALK_ROWS: usize = 512;
 /// A check of a running store rests this many times as long as it works: a quarter of one core.
 pub const WALK_REST: u32 = 3;
+/// A rotation that met a full or failing disk goes on after this time.
+pub const ROTATION_AGAIN_MS: u64 = 10_000;
+/// Between two slices of the journal that the writer's thread overwrites: a rotation takes a tenth
+/// of its time on a memory card.
+pub const WIPE_REST_MS: u64 = 50;
 /// How often a command that reads the whole store says how far it is: its caller takes a minute of
 /// silence for the end.
 pub const TELL_MS: u64 = 5_000;

@@ -53,10 +53,16 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Give a sealed site another master key: from the next start on it seals what is written.
+    /// Give a sealed site another master key; the running service seals everything with it anew.
     Rotate {
         #[command(flatten)]
         settings: Settings,
+        /// Add no key, but wait until nothing needs an older one, and forget those.
+        #[arg(long)]
+        drop_old: bool,
+        /// Add no key, but say how far it is.
+        #[arg(long, conflicts_with = "drop_old")]
+        status: bool,
     },
     /// Print every entry of the site in order.
     Dump {
@@ -74,7 +80,14 @@ impl StoreCommand {
             Action::Check { settings, json } => check(&settings, json, out, language),
             Action::Repair { settings, json } => repair(&settings, json, out, language),
             Action::Restored { settings, json } => restored(&settings, json, out),
-            Action::Rotate { settings } => rotate(&settings, out),
+            Action::Rotate { settings, drop_old, status } => {
+                let request = match (drop_old, status) {
+                    (true, _) => Request::DropOldKeys,
+                    (false, true) => Request::Rotation,
+                    (false, false) => Request::Rotate,
+                };
+                rotate(&settings, request, out)
+            }
             Action::Dump { settings, jsonl: _ } => dump(&settings, out),
         }
     }
@@ -195,15 +208,11 @@ fn restored(settings: &Settings, json: bool, out: &mut dyn Write) -> Result<Endi
     Ok(Ending::Done)
 }
 
-/// Prints the number of the new master.
-fn rotate(settings: &Settings, out: &mut dyn Write) -> Result<Ending, Failure> {
-    let config = settings.load()?.config;
-    let Some(source) = node::key_source(&config) else {
-        let wanted = "crypto.key.passphrase_file".to_owned();
-        return Err(Failure::coded(code::CONFIG_MISSING, wanted));
-    };
-    let master = store::key::rotate(&config.data, &source, SystemClock::default().wall());
-    writeln!(out, "{}", master.map_err(|fault| Failure::coded(fault.code(), fault.to_string()))?)?;
+/// Prints how far the rotation is, as JSON.
+fn rotate(settings: &Settings, request: Request, out: &mut dyn Write) -> Result<Ending, Failure> {
+    let mut row = |row: Value| writeln!(out, "{row}");
+    let done = operate(settings.load()?, request, Absent::Refuse, &mut row)?;
+    writeln!(out, "{done}")?;
     Ok(Ending::Done)
 }
 

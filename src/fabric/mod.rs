@@ -2,7 +2,7 @@
 
 use crate::base::Position;
 use crate::desk::Refusal;
-use crate::store::{Answer, Proposal, Writer};
+use crate::store::{Answer, More, Proposal, Writer};
 
 /// A cheap clone.
 #[derive(Clone, Debug)]
@@ -32,6 +32,13 @@ impl Fabric {
     pub fn renew(&self, answer: Answer) -> bool {
         match self {
             Self::Local(writer) => writer.renew(answer),
+        }
+    }
+
+    /// Has some of the journal's older segments overwritten; false when too much is waiting.
+    pub fn wipe(&self, begin: bool, answer: More) -> bool {
+        match self {
+            Self::Local(writer) => writer.wipe(begin, answer),
         }
     }
 

@@ -37,6 +37,12 @@ pub enum Request {
     StoreCheck,
     /// The same, and mends what can be mended while the store runs.
     StoreRepair,
+    /// Adds a master to a sealed site; answers as `Rotation`.
+    Rotate,
+    /// Answers `{newest, masters, part, pages_done, pages, unreadable}`.
+    Rotation,
+    /// Drops older masters when nothing needs them; the same as a row now and then.
+    DropOldKeys,
     /// A row for each issue: `{check, code, about}`.
     Doctor,
     /// Take the configuration and the certificate again; a row for each changed setting.

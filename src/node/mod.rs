@@ -12,6 +12,7 @@ pub mod operator;
 mod presence;
 pub mod probe;
 mod reload;
+mod rotation;
 mod serve;
 #[cfg(feature = "test-peer")]
 pub mod test_reader;

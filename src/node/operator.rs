@@ -52,6 +52,12 @@ impl From<Refusal> for No {
     }
 }
 
+impl No {
+    pub(super) fn of(code: Code, about: String) -> Self {
+        Self { code, about }
+    }
+}
+
 impl Operator {
     /// Answers one request: rows on the way, the last line as the result.
     pub async fn answer(&self, request: Request, rows: &mpsc::Sender<Line>) -> Line {
@@ -69,6 +75,9 @@ impl Operator {
             Request::Dump => self.dump(rows).await,
             Request::StoreCheck => self.check_store(rows).await,
             Request::StoreRepair => self.repair_store(rows).await,
+            Request::Rotate => self.rotate_keys().await,
+            Request::Rotation => self.rotation(),
+            Request::DropOldKeys => self.drop_old_keys(rows).await,
             Request::Doctor => self.doctor(rows).await,
             Request::Reload => self.reload(rows).await,
         };

@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use posthouse_crypto::family::Family;
 use posthouse_crypto::hash::Sha256;
@@ -34,6 +34,9 @@ pub struct Blobs {
 struct Wrap {
     family: Family,
     keys: Arc<RecordKeys>,
+    /// Held from the wrapping of a key until the file has its name: a rotation that begins later
+    /// finds the file.
+    naming: Arc<RwLock<()>>,
 }
 
 /// A file that is being written; dropped before `finish` it is removed.
@@ -73,7 +76,8 @@ impl Blobs {
         let wrap = match keys {
             Some(keys) => {
                 let records = RecordKeys::new(keys, Purpose::Wrap).map_err(no_randomness)?;
-                Some(Wrap { family: keys.family(), keys: Arc::new(records) })
+                let naming = Arc::default();
+                Some(Wrap { family: keys.family(), keys: Arc::new(records), naming })
             }
             None => None,
         };
@@ -106,10 +110,15 @@ impl Blobs {
                 return Ok(KeptBlob { file, seal: None, size: length });
             };
             let size = seal::plain_bytes(length).ok_or_else(broken)?;
-            let mut head = [0; HEAD_BYTES];
-            file.read_exact_at(&mut head, 0)?;
-            let reader = StreamReader::open(wrap.family, &wrap.keys, &id.to_bytes(), &head);
-            Ok(KeptBlob { file, seal: Some(Box::new(reader.map_err(|_| broken())?)), size })
+            let reader = || {
+                let mut head = [0; HEAD_BYTES];
+                file.read_exact_at(&mut head, 0)?;
+                StreamReader::open(wrap.family, &wrap.keys, &id.to_bytes(), &head)
+                    .map_err(|_| broken())
+            };
+            // Once more: a rotation may write the head at this moment.
+            let reader = reader().or_else(|_| reader())?;
+            Ok(KeptBlob { file, seal: Some(Box::new(reader)), size })
         };
         open().map_err(Fault::disk(WHAT))
     }
@@ -134,6 +143,51 @@ impl Blobs {
             blob.seal = Some(Box::new(Chunks { writer, chunk: Vec::new() }));
         }
         Ok(blob)
+    }
+
+    /// Goes on with other masters: one was added, or old ones are dropped.
+    pub fn renew(&self, keys: &Keys) {
+        if let Some(wrap) = &self.wrap {
+            let _named = wrap.naming.write().unwrap_or_else(PoisonError::into_inner);
+            wrap.keys.renew(keys);
+        }
+    }
+
+    /// Has the newest master wrap the keys of the attachments whose ids end in these two digits;
+    /// returns how many do not open. A head lies in one sector: it is the old or the new one.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn rewrap(&self, digits: u8) -> Result<u64, Fault> {
+        let Some(wrap) = &self.wrap else { return Ok(0) };
+        let work = || {
+            let mut unreadable = 0;
+            let found = match fs::read_dir(self.folder.join(format!("{digits:02x}"))) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+                found => found?,
+            };
+            for found in found {
+                let found = found?;
+                let Some(id) = found.file_name().to_str().and_then(BlobId::from_hex) else {
+                    continue;
+                };
+                let file = OpenOptions::new().read(true).write(true).open(found.path())?;
+                let mut head = [0; HEAD_BYTES];
+                let read = file.read_exact_at(&mut head, 0);
+                match read.map(|()| seal::rewrap(&wrap.keys, &id.to_bytes(), &mut head)) {
+                    Ok(Ok(true)) => {
+                        file.write_all_at(&head, 0)?;
+                        file.sync_data()?;
+                    }
+                    Ok(Ok(false)) => {}
+                    Ok(Err(BadSeal)) => unreadable += 1,
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => unreadable += 1,
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(unreadable)
+        };
+        work().map_err(Fault::disk(WHAT))
     }
 
     fn unfinished(&self, id: BlobId) -> PathBuf {
@@ -238,6 +292,9 @@ impl NewBlob {
     }
 
     fn settle(&mut self, id: BlobId) -> Result<(), Fault> {
+        let naming = self.blobs.wrap.as_ref().map(|wrap| Arc::clone(&wrap.naming));
+        let _naming =
+            naming.as_ref().map(|lock| lock.read().unwrap_or_else(PoisonError::into_inner));
         if let (Some(chunks), Some(wrap)) = (&mut self.seal, &self.blobs.wrap) {
             let head = chunks.writer.head(&wrap.keys, &id.to_bytes()).map_err(no_randomness)?;
             let put = chunks.put(true, &mut self.file);

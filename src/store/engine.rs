@@ -152,6 +152,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Overwrites what stands in the journal's older segments, some at a time; true when there is
+    /// more to do. `begin`: whatever stands in the segments now, also in the one in use.
+    ///
+    /// # Errors
+    /// The disk takes no writes.
+    pub fn wipe(&mut self, begin: bool) -> Result<bool, Fault> {
+        if begin {
+            self.journal.begin_wipe();
+        }
+        self.journal.wipe(self.shared.room())
+    }
+
     /// Notes the files that the store is in; a copy of them begins an epoch of its own.
     fn settle(&mut self, origin: u128, copied: bool) -> Result<(), Fault> {
         let shared = &self.shared;

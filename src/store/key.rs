@@ -94,15 +94,27 @@ pub fn add(
     save(path, &file)
 }
 
-/// Adds a master, which seals everything that is written from the next start on.
+/// Adds a master, which seals everything that is written from now on.
 ///
 /// # Errors
 /// As `open`, or the disk takes no writes.
-pub fn rotate(data: &Path, source: &Source, now: Wall) -> Result<u16, Fault> {
+pub fn rotate(data: &Path, source: &Source, now: Wall) -> Result<KeyFile, Fault> {
     let mut file = open(data, source)?;
-    let id = file.add(Kind::Master, "", now.ms)?;
+    file.add(Kind::Master, "", now.ms)?;
     save(&data.join(FILE), &file)?;
-    Ok(id)
+    Ok(file)
+}
+
+/// Forgets the masters before the newest one, for ever.
+///
+/// # Errors
+/// As `rotate`.
+pub fn drop_old(data: &Path, source: &Source) -> Result<KeyFile, Fault> {
+    let mut file = open(data, source)?;
+    if file.drop_old_masters() > 0 {
+        save(&data.join(FILE), &file)?;
+    }
+    Ok(file)
 }
 
 /// Locks the keys with another passphrase or another device from now on.
@@ -192,7 +204,7 @@ mod tests {
         assert_eq!(again.family(), Family::National, "the file says which family");
         open_store(&data, &again).unwrap();
 
-        assert_eq!(rotate(&data, &source, NOW).unwrap(), 2);
+        assert_eq!(rotate(&data, &source, NOW).unwrap().keys().unwrap().newest(), 2);
         open_store(&data, &open(&data, &source).unwrap()).unwrap();
         let other = passphrase(&data, "another passphrase");
         relock(&data, &source, &other).unwrap();

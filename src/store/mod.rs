@@ -37,13 +37,13 @@ pub use blobs::{Blobs, KeptBlob, NewBlob};
 pub use check::{Checkup, Finding, LiveCheck, Repair, check, repair};
 pub use fault::Fault;
 pub use reader::Reader;
+pub use sealed::{Resealed, SealedDisk};
 pub use site_reader::SiteReader;
-pub use threads::{Answer, Sink, Writer};
+pub use threads::{Answer, More, Sink, Writer};
 pub use words::*;
 
 use posthouse_crypto::seal::Keys;
 
-use self::sealed::SealedDisk;
 use self::storage::Disk;
 use crate::base::limits::{self, JOURNAL_SEGMENT_BYTES, JOURNAL_SEGMENTS, REDB_CACHE_BYTES};
 use crate::base::{Clock, Epoch, Index};

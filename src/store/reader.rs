@@ -10,6 +10,7 @@ use redb::{ReadTransaction, ReadableTable};
 use super::apply::{advance, block_of, read_conversation, read_fact};
 use super::fault::Fault;
 use super::row::{self, LogRow};
+use super::sealed::SealedDisk;
 use super::shared::{Shared, block};
 use super::tables;
 use super::tail::{FactName, Tail, TailItem};
@@ -31,6 +32,12 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// The store's disk, when it is sealed.
+    #[must_use]
+    pub fn sealed(&self) -> Option<&SealedDisk> {
+        self.shared.disk.sealed()
+    }
+
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }

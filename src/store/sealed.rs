@@ -16,7 +16,7 @@
 //! | zeros | 354..512 |
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use posthouse_crypto::family::Family;
 use posthouse_crypto::seal::{
@@ -29,6 +29,10 @@ use super::database;
 use super::fault::Fault;
 use super::storage::{Disk, Storage};
 
+mod side;
+
+use self::side::Batch;
+
 /// Says that a store is sealed, and counts the uses of its page key.
 pub const FILE: &str = "sealed";
 const NEW_FILE: &str = "sealed.new";
@@ -38,8 +42,8 @@ const SECTOR: usize = 512;
 /// redb's header: the only part of page 0 that it writes.
 const HEADER: usize = 320;
 
-/// A disk whose database and journal are sealed.
-#[derive(Debug)]
+/// A disk whose database and journal are sealed. Clones are the same disk.
+#[derive(Clone, Debug)]
 pub struct SealedDisk {
     disk: Arc<dyn Disk>,
     seal: Arc<Seal>,
@@ -82,14 +86,154 @@ impl SealedDisk {
             pages: PageKeys::new(keys.clone(), count.number).map_err(random)?,
             records: Arc::new(RecordKeys::new(&keys, Purpose::Record).map_err(random)?),
             state: Mutex::new(State { count, budget: Budget::with_most(count.reserved, most) }),
-            keys,
+            keys: RwLock::new(keys),
+            pending: RwLock::default(),
             most,
         };
         if known != Some(count) {
             seal.keep(disk.as_ref(), count).map_err(Fault::disk("seal"))?;
         }
+        if plain {
+            seal.replay(disk.as_ref())?;
+        }
         Ok(Self { disk, seal: Arc::new(seal) })
     }
+
+    /// The newest master.
+    #[must_use]
+    pub fn newest(&self) -> KeyId {
+        self.seal.keys().newest()
+    }
+
+    /// How many masters open what lies on the disk.
+    #[must_use]
+    pub fn masters(&self) -> usize {
+        self.seal.keys().ids().count()
+    }
+
+    /// Goes on with other masters while the store runs: one was added, or old ones are dropped.
+    /// Everything that is written from now on is sealed by the newest.
+    ///
+    /// # Errors
+    /// The disk takes no writes; the masters are as they were.
+    pub fn renew(&self, keys: &Keys) -> Result<(), Fault> {
+        let seal = &self.seal;
+        let mut state = seal.lock();
+        let mut count = state.count;
+        if count.master != keys.newest() {
+            count = Count { master: keys.newest(), number: 0, reserved: 0 };
+            keep(self.disk.as_ref(), count, keys).map_err(Fault::disk("seal"))?;
+            *state = State { count, budget: Budget::with_most(0, seal.most) };
+        }
+        seal.pages.renew(keys.clone(), count.number).map_err(|fault| lost(&fault))?;
+        seal.records.renew(keys);
+        *seal.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.clone();
+        Ok(())
+    }
+
+    /// Seals up to 256 pages from page `first` on with the newest master, those that it has not
+    /// sealed yet, and makes them durable. The database's writes wait meanwhile, its reads do not.
+    ///
+    /// # Errors
+    /// The disk fails. What was begun is finished before the database's next write.
+    pub fn reseal(&self, first: u64) -> Result<Resealed, Fault> {
+        let file = self.disk.open(database::FILE, false).map_err(Fault::disk("database"))?;
+        let mut state = self.seal.lock();
+        let step = Step { disk: self.disk.as_ref(), file: file.as_ref(), seal: &self.seal };
+        step.run(&mut state, first).map_err(Fault::disk("database"))
+    }
+
+    /// Gives the room of the side file back, after the last step.
+    ///
+    /// # Errors
+    /// The disk takes no writes.
+    pub fn resealed(&self) -> Result<(), Fault> {
+        let _state = self.seal.lock();
+        if self.seal.pending().is_empty() {
+            side::empty(self.disk.as_ref()).map_err(Fault::disk("seal"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a step of a rotation did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// Where the next step begins; `None` at the end.
+    pub next: Option<u64>,
+    /// Pages of the database.
+    pub pages: u64,
+    /// Pages that open with no key: what a power cut tore and nothing needs, or damage.
+    pub unreadable: u64,
+}
+
+/// One step of a rotation.
+struct Step<'a> {
+    disk: &'a dyn Disk,
+    file: &'a dyn Storage,
+    seal: &'a Seal,
+}
+
+impl Step<'_> {
+    fn run(&self, state: &mut State, first: u64) -> io::Result<Resealed> {
+        self.seal.settle(self.disk, self.file)?;
+        let pages = self.file.length()? / SEALED_PAGE;
+        if first == 0 && pages > 0 {
+            // One sector: it is there or not.
+            self.seal.write_header(self.file, &self.seal.header(self.file)?)?;
+            self.file.sync()?;
+        }
+        let end = pages.min(first + side::PAGES_MOST as u64);
+        let next = (end < pages).then_some(end);
+        let (old, unreadable) = self.old(first.max(1), end)?;
+        if !old.is_empty() {
+            let batch = self.sealed(state, &old)?;
+            // The side file names the header that is durable.
+            self.file.sync()?;
+            side::write(self.disk, self.file, &batch)?;
+            self.seal.expect(batch);
+            self.seal.settle(self.disk, self.file)?;
+        }
+        Ok(Resealed { next, pages, unreadable })
+    }
+
+    /// The pages in the clear that an old master sealed. A page that was never written is zeros.
+    fn old(&self, first: u64, end: u64) -> io::Result<(Vec<(u64, Page)>, u64)> {
+        let (mut old, mut unreadable) = (Vec::new(), 0);
+        let count = usize::try_from(end.saturating_sub(first)).unwrap_or(0);
+        let mut sealed = vec![0; count * SEALED_PAGE_BYTES];
+        self.file.read_at(&mut sealed, first * SEALED_PAGE)?;
+        for (at, sealed) in (first..).zip(sealed.as_chunks::<SEALED_PAGE_BYTES>().0) {
+            if self.seal.pages.is_newest(sealed) || sealed.iter().all(|byte| *byte == 0) {
+                continue;
+            }
+            let mut page = Box::new([0; PAGE_BYTES]);
+            match self.seal.pages.open(at, sealed, &mut page) {
+                Ok(()) => old.push((at, page)),
+                Err(BadSeal) => unreadable += 1,
+            }
+        }
+        Ok((old, unreadable))
+    }
+
+    fn sealed(&self, state: &mut State, old: &[(u64, Page)]) -> io::Result<Batch> {
+        self.seal.count(state, self.disk, old.len() as u64)?;
+        let mut sealed = Vec::new();
+        let mut batch = Batch::new();
+        for (at, page) in old {
+            sealed.clear();
+            self.seal.pages.seal(*at, page.as_slice(), &mut sealed).map_err(io::Error::other)?;
+            let page = sealed.as_slice().try_into().map_err(io::Error::other)?;
+            batch.insert(*at, Box::new(page));
+        }
+        Ok(batch)
+    }
+}
+
+type Page = Box<[u8; PAGE_BYTES]>;
+
+fn lost(fault: &BadSeal) -> Fault {
+    Fault::Disk { what: "seal", source: io::Error::other(*fault) }
 }
 
 impl Disk for SealedDisk {
@@ -117,14 +261,21 @@ impl Disk for SealedDisk {
     fn records(&self) -> Option<Arc<RecordKeys>> {
         Some(Arc::clone(&self.seal.records))
     }
+
+    fn sealed(&self) -> Option<&SealedDisk> {
+        Some(self)
+    }
 }
 
 #[derive(Debug)]
 struct Seal {
-    keys: Keys,
+    keys: RwLock<Keys>,
     pages: PageKeys,
     records: Arc<RecordKeys>,
+    /// Locked by whoever writes to the database.
     state: Mutex<State>,
+    /// Pages of a step that are durable in the side file, and may be half written in their places.
+    pending: RwLock<Batch>,
     /// Uses of a page key.
     most: u64,
 }
@@ -144,12 +295,56 @@ struct Count {
 }
 
 impl Seal {
-    /// Counts `pages` uses of the page key, which may change for it; the guard keeps it.
-    fn count(&self, disk: &dyn Disk, pages: u64) -> io::Result<MutexGuard<'_, State>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pending(&self) -> RwLockReadGuard<'_, Batch> {
+        self.pending.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pages that are read from here until they are durable in their places.
+    fn expect(&self, batch: Batch) {
+        *self.pending.write().unwrap_or_else(PoisonError::into_inner) = batch;
+    }
+
+    /// Ends a step that was cut off, when the disk takes writes; its pages can be read at any rate.
+    fn replay(&self, disk: &dyn Disk) -> Result<(), Fault> {
+        let file = disk.open(database::FILE, false).map_err(Fault::disk("database"))?;
+        let mut batch = side::read(disk, file.as_ref()).map_err(Fault::disk("seal"))?;
+        let pages = file.length().map_err(Fault::disk("database"))? / SEALED_PAGE;
+        let mut page = [0; PAGE_BYTES];
+        batch.retain(|at, sealed| *at < pages && self.pages.open(*at, sealed, &mut page).is_ok());
+        self.expect(batch);
+        match self.settle(disk, file.as_ref()).map_err(Fault::disk("database")) {
+            Err(fault) if !fault.passing() => Err(fault),
+            Err(_) | Ok(()) => Ok(()),
+        }
+    }
+
+    /// Writes what is pending in its places. Before that the database writes nothing.
+    fn settle(&self, disk: &dyn Disk, file: &dyn Storage) -> io::Result<()> {
+        {
+            let pending = self.pending();
+            if pending.is_empty() {
+                return Ok(());
+            }
+            side::put(file, &pending)?;
+        }
+        side::clear(disk)?;
+        self.expect(Batch::new());
+        Ok(())
+    }
+
+    /// Counts `pages` uses of the page key, which may change for it.
+    fn count(&self, state: &mut State, disk: &dyn Disk, pages: u64) -> io::Result<()> {
         loop {
             match state.budget.take(pages) {
-                Need::Nothing => return Ok(state),
+                Need::Nothing => return Ok(()),
                 Need::Reserve(reserved) => {
                     let count = Count { reserved, ..state.count };
                     self.keep(disk, count)?;
@@ -168,12 +363,7 @@ impl Seal {
     }
 
     fn keep(&self, disk: &dyn Disk, count: Count) -> io::Result<()> {
-        let bytes = count.to_bytes(&self.keys).map_err(broken)?;
-        let file = disk.open(NEW_FILE, true)?;
-        file.set_len(bytes.len() as u64)?;
-        file.write_at(&bytes, 0)?;
-        file.sync()?;
-        disk.rename(NEW_FILE, FILE)
+        keep(disk, count, &self.keys())
     }
 
     /// The first sector, which holds redb's header, checked; zeros when it was never written.
@@ -187,15 +377,15 @@ impl Seal {
             return Ok(out);
         }
         let master = KeyId::from_be_bytes([rest[32], rest[33]]);
-        let mac = authenticator(&self.keys, master, &[b"header", header]).map_err(broken)?;
+        let mac = authenticator(&self.keys(), master, &[b"header", header]).map_err(broken)?;
         if same(&mac, &rest[..32]) { Ok(out) } else { Err(broken(BadSeal)) }
     }
 
     fn write_header(&self, file: &dyn Storage, header: &[u8; HEADER]) -> io::Result<()> {
-        let master = self.keys.newest();
+        let master = self.keys().newest();
         let mut sector = [0; SECTOR];
         sector[..HEADER].copy_from_slice(header);
-        let mac = authenticator(&self.keys, master, &[b"header", header]).map_err(broken)?;
+        let mac = authenticator(&self.keys(), master, &[b"header", header]).map_err(broken)?;
         sector[HEADER..HEADER + 32].copy_from_slice(&mac);
         sector[HEADER + 32..HEADER + 34].copy_from_slice(&master.to_be_bytes());
         file.write_at(&sector, 0)
@@ -243,6 +433,15 @@ impl Count {
     }
 }
 
+fn keep(disk: &dyn Disk, count: Count, keys: &Keys) -> io::Result<()> {
+    let bytes = count.to_bytes(keys).map_err(broken)?;
+    let file = disk.open(NEW_FILE, true)?;
+    file.set_len(bytes.len() as u64)?;
+    file.write_at(&bytes, 0)?;
+    file.sync()?;
+    disk.rename(NEW_FILE, FILE)
+}
+
 fn read_count(disk: &dyn Disk, keys: &Keys) -> Result<Option<Count>, Fault> {
     if !is_sealed(disk)? {
         return Ok(None);
@@ -275,6 +474,8 @@ impl Pages {
     /// Opens page `first` and the ones behind it into whole pages.
     fn open(&self, first: u64, pages: &mut [[u8; PAGE_BYTES]]) -> io::Result<()> {
         let mut sealed = vec![0; pages.len() * SEALED_PAGE_BYTES];
+        // Held while the file is read: a step writes only what stands here before.
+        let pending = self.seal.pending();
         self.file.read_at(&mut sealed, first * SEALED_PAGE)?;
         let (sealed, _) = sealed.as_chunks::<SEALED_PAGE_BYTES>();
         for (at, (sealed, page)) in (first..).zip(sealed.iter().zip(pages)) {
@@ -282,6 +483,7 @@ impl Pages {
                 page.fill(0);
                 page[..HEADER].copy_from_slice(&self.seal.header(self.file.as_ref())?);
             } else {
+                let sealed = pending.get(&at).map_or(sealed, |page| page.as_ref());
                 self.seal.pages.open(at, sealed, page).map_err(broken)?;
             }
         }
@@ -310,6 +512,8 @@ impl Storage for Pages {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut state = self.seal.lock();
+        self.seal.settle(self.disk.as_ref(), self.file.as_ref())?;
         if offset == 0 {
             let header = bytes.try_into().map_err(|_| unaligned())?;
             return self.seal.write_header(self.file.as_ref(), header);
@@ -319,13 +523,15 @@ impl Storage for Pages {
         }
         let first = offset / PAGE;
         let mut sealed = Vec::new();
-        let state = self.seal.count(self.disk.as_ref(), (bytes.len() / PAGE_BYTES) as u64)?;
+        let pages = (bytes.len() / PAGE_BYTES) as u64;
+        self.seal.count(&mut state, self.disk.as_ref(), pages)?;
         self.seal.pages.seal(first, bytes, &mut sealed).map_err(io::Error::other)?;
-        drop(state);
         self.file.write_at(&sealed, first * SEALED_PAGE)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        let _state = self.seal.lock();
+        self.seal.settle(self.disk.as_ref(), self.file.as_ref())?;
         self.file.set_len(len.div_ceil(PAGE) * SEALED_PAGE)
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::storage::{Disk, Storage};
@@ -22,6 +23,8 @@ pub struct Faults {
     pub read: Option<io::ErrorKind>,
     /// `sync` says yes and does nothing.
     pub lying_sync: bool,
+    /// The same for this file alone.
+    pub lying_file: Option<&'static str>,
 }
 
 /// A folder of simulated files; clones are the same disk.
@@ -55,6 +58,8 @@ struct SimFile {
     /// What reads see: the page cache.
     live: Vec<u8>,
     pending: Vec<Change>,
+    /// Syncs that failed: every handle is told of one that came after it was opened, as by Linux.
+    failed: u64,
 }
 
 #[derive(Clone)]
@@ -324,7 +329,8 @@ impl Disk for SimDisk {
             let file = SimFile { made: state.files_made, ..SimFile::default() };
             state.files.insert(name.to_owned(), file);
         }
-        Ok(Arc::new(Handle { disk: self.clone(), name: name.to_owned(), life }))
+        let seen = AtomicU64::new(state.files.get(name).map_or(0, |file| file.failed));
+        Ok(Arc::new(Handle { disk: self.clone(), name: name.to_owned(), life, seen }))
     }
 
     fn exists(&self, name: &str) -> io::Result<bool> {
@@ -350,6 +356,8 @@ struct Handle {
     disk: SimDisk,
     name: String,
     life: u64,
+    /// Failed syncs that this handle was told of.
+    seen: AtomicU64,
 }
 
 impl Handle {
@@ -426,9 +434,15 @@ impl Storage for Handle {
         self.change(|file, chance, faults, cut| {
             if let Some(kind) = faults.sync {
                 file.fail_sync(chance);
+                file.failed += 1;
+                self.seen.store(file.failed, Ordering::Relaxed);
                 return Err(kind.into());
             }
-            if !cut && !faults.lying_sync {
+            if self.seen.swap(file.failed, Ordering::Relaxed) < file.failed {
+                return Err(io::Error::other("a sync through another handle failed"));
+            }
+            let lies = faults.lying_sync || faults.lying_file == Some(self.name.as_str());
+            if !cut && !lies {
                 file.flush();
             }
             Ok(())

@@ -13,6 +13,8 @@ use std::time::UNIX_EPOCH;
 use posthouse_crypto::seal::RecordKeys;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::sealed::SealedDisk;
+
 /// One file. Writes are durable after `sync` only.
 pub trait Storage: fmt::Debug + Send + Sync {
     fn length(&self) -> io::Result<u64>;
@@ -32,6 +34,10 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// The keys that seal the journal's records, when the disk is sealed.
     fn records(&self) -> Option<Arc<RecordKeys>> {
+        None
+    }
+    /// The disk itself, when it is sealed.
+    fn sealed(&self) -> Option<&SealedDisk> {
         None
     }
     /// A number that these very files have, and no copy of them.

@@ -22,6 +22,7 @@ use crate::wire::{decode_entry, encode_entry};
 mod bytes;
 mod copies;
 mod live;
+mod rotation;
 mod sealed;
 
 pub(super) const LAYOUT: Layout = Layout {

@@ -42,11 +42,14 @@ struct Inner {
 
 /// Told on the writer's thread whether the journal goes on in a new segment.
 pub type Answer = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+/// The same, with whether there is more to do.
+pub type More = Box<dyn FnOnce(Result<bool, Fault>) + Send>;
 
 enum Message {
     Append(Box<Proposal>, usize),
     Probe(Box<dyn FnOnce() + Send>),
     Renew(Answer),
+    Wipe(bool, More),
     Close,
 }
 
@@ -133,6 +136,13 @@ impl Writer {
     pub fn renew(&self, answer: Answer) -> bool {
         let Some(queue) = &self.inner.queue else { return false };
         queue.try_send(Message::Renew(answer)).is_ok()
+    }
+
+    /// Has some of the journal's older segments overwritten; the answer is true when there is more
+    /// to do. `begin`: whatever stands in the segments now. False when too much is waiting.
+    pub fn wipe(&self, begin: bool, answer: More) -> bool {
+        let Some(queue) = &self.inner.queue else { return false };
+        queue.try_send(Message::Wipe(begin, answer)).is_ok()
     }
 
     /// Has what is durable by now moved into the database soon; returns the last position of it.
@@ -236,6 +246,7 @@ impl Pump {
             match message {
                 Message::Probe(answer) => answer(),
                 Message::Renew(answer) => answer(self.engine.heal()),
+                Message::Wipe(begin, answer) => answer(self.engine.wipe(begin)),
                 Message::Close => close = true,
                 Message::Append(proposal, weight) => {
                     batch.push(*proposal);

@@ -13,8 +13,8 @@ use posthouse::store::sealed::SealedDisk;
 use posthouse::store::sim::{Faults, SimDisk};
 use posthouse::store::{Fault, Item, NewEntry, Proposal, Reader};
 use posthouse::wire::{decode_entry, encode_entry};
-use posthouse_crypto::family::{Family, Secret};
-use posthouse_crypto::seal::Keys;
+
+use crate::rotation::Masters;
 
 const LIVES: u32 = 12;
 const CONVERSATIONS: u64 = 4;
@@ -28,14 +28,28 @@ pub enum Control {
     None,
     LyingSync,
     AckBeforeSync,
+    /// The side file of a rotation is not durable before pages are overwritten.
+    LyingSideFile,
+    /// Old masters are dropped at once.
+    EarlyDrop,
+}
+
+/// What the store is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Plain,
+    /// Its page key changes after a few pages.
+    Sealed,
+    /// The same, and its masters are rotated all the time.
+    Rotating,
 }
 
 pub struct Run {
     disk: SimDisk,
     chance: Seeded,
     control: Control,
-    /// The store is sealed, and its page key changes after a few pages.
-    sealed: bool,
+    kind: Kind,
+    masters: Masters,
     cuts: u64,
     next_key: u128,
     /// Every proposal ever made: the keys of its messages, and whether it was acknowledged.
@@ -51,17 +65,14 @@ struct Made {
 
 type Verdict = Result<(), String>;
 
-fn keys() -> Keys {
-    Keys::new(Family::National, vec![(1, Secret::new([7; 32]))]).unwrap()
-}
-
 impl Run {
-    pub fn new(seed: u64, control: Control, sealed: bool) -> Self {
+    pub fn new(seed: u64, control: Control, kind: Kind) -> Self {
         Self {
             disk: SimDisk::new(seed),
             chance: Seeded::new(seed ^ 0x5eed),
             control,
-            sealed,
+            kind,
+            masters: Masters::one(),
             cuts: 0,
             next_key: 1,
             proposals: Vec::new(),
@@ -71,6 +82,11 @@ impl Run {
 
     pub fn cuts(&self) -> u64 {
         self.cuts
+    }
+
+    /// Rotations that came to their end.
+    pub fn dropped(&self) -> u64 {
+        self.masters.dropped
     }
 
     pub fn lives(&mut self) -> Verdict {
@@ -87,7 +103,11 @@ impl Run {
     }
 
     fn faults(&self) -> Faults {
-        Faults { lying_sync: self.control == Control::LyingSync, ..Faults::default() }
+        Faults {
+            lying_sync: self.control == Control::LyingSync,
+            lying_file: (self.control == Control::LyingSideFile).then_some("resealing"),
+            ..Faults::default()
+        }
     }
 
     fn open(&mut self) -> Result<Engine, Fault> {
@@ -95,8 +115,9 @@ impl Run {
         let chance = self.chance.wide();
         let layout = Layout { shape, cache_bytes: 256 * 1024, chance };
         let disk = Arc::new(self.disk.clone());
-        if self.sealed {
-            let sealed = SealedDisk::with_bound(disk, keys(), PAGES_OF_A_KEY)?;
+        self.masters.forget_pass();
+        if self.kind != Kind::Plain {
+            let sealed = SealedDisk::with_bound(disk, self.masters.keys(), PAGES_OF_A_KEY)?;
             return Engine::open(Arc::new(sealed), layout);
         }
         Engine::open(disk, layout)
@@ -148,6 +169,10 @@ impl Run {
                 return;
             }
             match self.below(12) {
+                // The other kinds draw the same numbers.
+                4..=8 if self.kind == Kind::Rotating => {
+                    self.masters.step(engine, self.control == Control::EarlyDrop);
+                }
                 0 | 1 => drop(engine.shared().checkpoint()),
                 2 => drop(engine.shared().grow()),
                 3 => self.trouble(engine),
@@ -166,7 +191,9 @@ impl Run {
         }
         self.disk.set_faults(faults);
         for _ in 0..=self.below(3) {
-            if self.below(3) == 0 {
+            if self.kind == Kind::Rotating && self.below(2) == 0 {
+                self.masters.step(engine, false);
+            } else if self.below(3) == 0 {
                 drop(engine.shared().checkpoint());
             } else {
                 self.commit(engine);

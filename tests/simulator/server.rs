@@ -84,8 +84,12 @@ pub struct Troubles {
     pub failed_reads: u64,
     pub snapshots: u64,
     pub too_long: u64,
+    /// Steps of a rotation.
+    pub resealed: u64,
 }
 
+/// Masters that a store gets in one run.
+const MASTERS_MOST: u16 = 6;
 /// Pages that a page key of a sealed store seals here.
 const PAGES_OF_A_KEY: u64 = 200;
 
@@ -93,6 +97,10 @@ pub struct Server {
     pub disk: SimDisk,
     /// Every other seed runs over a sealed store.
     sealed: bool,
+    /// Masters in its key file, numbered from 1 on.
+    masters: u16,
+    /// Where the next step of its rotation begins.
+    reseal: Option<u64>,
     pub life: u64,
     /// Wall clock minus simulated time; clocks jump.
     pub clock_skew: i64,
@@ -166,6 +174,8 @@ impl Server {
         Self {
             disk: SimDisk::new(bits),
             sealed: bits.is_multiple_of(2),
+            masters: 1,
+            reseal: None,
             life: 0,
             clock_skew: 0,
             running: None,
@@ -224,8 +234,35 @@ impl Server {
         if !self.sealed {
             return Ok(disk);
         }
-        let keys = Keys::new(Family::International, vec![(1, Secret::new([7; 32]))]).unwrap();
-        Ok(Arc::new(SealedDisk::with_bound(disk, keys, PAGES_OF_A_KEY)?))
+        Ok(Arc::new(SealedDisk::with_bound(disk, self.keys(), PAGES_OF_A_KEY)?))
+    }
+
+    fn keys(&self) -> Keys {
+        let master = |id: u16| (id, Secret::new([u8::try_from(id).unwrap(); 32]));
+        Keys::new(Family::International, (1..=self.masters).map(master).collect()).unwrap()
+    }
+
+    /// One step of a rotation, which begins now and then. A failing disk is tried again.
+    fn rotate(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let shared = Arc::clone(running.engine.shared());
+        let Some(disk) = shared.disk.sealed() else { return };
+        match self.reseal {
+            None if self.masters < MASTERS_MOST => {
+                self.masters += 1;
+                if disk.renew(&self.keys()).is_ok() {
+                    self.reseal = Some(0);
+                }
+            }
+            None => {}
+            Some(first) => match disk.reseal(first) {
+                Ok(step) => {
+                    self.troubles.resealed += 1;
+                    self.reseal = step.next;
+                }
+                Err(_) => drop(running.engine.wipe(true)),
+            },
+        }
     }
 
     pub fn set_faults(&mut self, faults: Faults) {
@@ -504,6 +541,7 @@ impl Server {
                 let _ = running.engine.shared().database.mend();
                 let _ = running.engine.shared().checkpoint();
                 let _ = running.engine.shared().grow();
+                self.rotate();
                 let pause = 200 + self.chance.below(2_000);
                 self.later(agenda, pause, Task::Checkpoint);
             }

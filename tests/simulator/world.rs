@@ -62,6 +62,7 @@ impl Report {
         own.failed_reads += more.failed_reads;
         own.snapshots += more.snapshots;
         own.too_long += more.too_long;
+        own.resealed += more.resealed;
     }
 }
 

@@ -212,6 +212,14 @@ impl KeyFile {
         Ok(id)
     }
 
+    /// Forgets the masters before the newest one; returns how many. What they sealed is lost.
+    pub fn drop_old_masters(&mut self) -> usize {
+        let newest = self.newest(Kind::Master).map_or(0, |entry| entry.id);
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.kind != Kind::Master || entry.id == newest);
+        before - self.entries.len()
+    }
+
     /// Opens with something else from now on. The secrets stay.
     ///
     /// # Errors
@@ -495,6 +503,16 @@ mod tests {
         let again = KeyFile::open(&bytes, Opener::Store(&store, "")).unwrap();
         assert_eq!(again.keys().unwrap().ids().count(), masters);
         assert!(file.relock(Opener::Store(&store, "other"), ONE).is_err());
+    }
+
+    #[test]
+    fn old_masters_are_dropped_and_their_numbers_never_used_again() {
+        let mut file = file(Family::National);
+        assert_eq!(file.drop_old_masters(), 1);
+        assert_eq!(file.drop_old_masters(), 0);
+        assert_eq!(file.entries().len(), 2, "the audit root stays");
+        assert_eq!(file.keys().unwrap().ids().collect::<Vec<_>>(), [2]);
+        assert_eq!(file.add(Kind::Master, "", 8).unwrap(), 3);
     }
 
     #[test]

@@ -65,6 +65,13 @@ impl Keys {
         self.masters.last().map_or(0, |(id, _)| *id)
     }
 
+    /// The newest master alone: what the others sealed does not open any more.
+    #[must_use]
+    pub fn without_old(mut self) -> Self {
+        self.masters.drain(..self.masters.len() - 1);
+        self
+    }
+
     /// All masters, oldest first.
     pub fn ids(&self) -> impl Iterator<Item = KeyId> + '_ {
         self.masters.iter().map(|(id, _)| *id)

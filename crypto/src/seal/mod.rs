@@ -24,4 +24,6 @@ pub use budget::{Budget, Need, PAGE_WRITES_MOST};
 pub use keys::{KeyId, Keys, Purpose};
 pub use page::{PAGE_BYTES, PageKeys, SEALED_PAGE_BYTES};
 pub use record::{RECORD_EXTRA, RecordKeys};
-pub use stream::{CHUNK_BYTES, HEAD_BYTES, StreamReader, StreamWriter, plain_bytes, sealed_bytes};
+pub use stream::{
+    CHUNK_BYTES, HEAD_BYTES, StreamReader, StreamWriter, plain_bytes, rewrap, sealed_bytes,
+};

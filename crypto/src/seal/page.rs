@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::aead::{Aead, BadSeal, Nonces, step};
 use super::keys::{KeyId, Keys, Purpose};
@@ -24,12 +24,17 @@ pub const SEALED_PAGE_BYTES: usize = PAGE_BYTES + TAG_BYTES + NONCE_BYTES + 4;
 
 /// Seals and opens the pages of one file.
 pub struct PageKeys {
+    state: RwLock<State>,
+    nonces: Nonces,
+}
+
+struct State {
     keys: Keys,
     /// Master and number of the page key that seals.
-    current: RwLock<((KeyId, u16), Arc<Aead>)>,
+    name: (KeyId, u16),
+    sealing: Arc<Aead>,
     /// What was used so far, expanded.
-    known: RwLock<BTreeMap<(KeyId, u16), Arc<Aead>>>,
-    nonces: Nonces,
+    known: BTreeMap<(KeyId, u16), Arc<Aead>>,
 }
 
 impl PageKeys {
@@ -38,23 +43,15 @@ impl PageKeys {
     /// # Errors
     /// The system has no randomness.
     pub fn new(keys: Keys, number: u16) -> Result<Self, NoRandomness> {
-        let name = (keys.newest(), number);
         // The newest master is one of them.
-        let aead = keys.aead(name.0, Purpose::Page(number)).map_err(|_| NoRandomness)?;
-        let current = (name, Arc::new(aead));
-        let known = BTreeMap::from([(name, Arc::clone(&current.1))]);
-        Ok(Self {
-            keys,
-            current: RwLock::new(current),
-            known: RwLock::new(known),
-            nonces: Nonces::new()?,
-        })
+        let state = State::new(keys, number).map_err(|_| NoRandomness)?;
+        Ok(Self { state: RwLock::new(state), nonces: Nonces::new()? })
     }
 
     /// Master and number of the page key that seals.
     #[must_use]
     pub fn sealing(&self) -> (KeyId, u16) {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).0
+        self.state().name
     }
 
     /// Seals with page key `number` of the newest master from now on.
@@ -62,10 +59,29 @@ impl PageKeys {
     /// # Errors
     /// Never for keys that hold a master.
     pub fn change(&self, number: u16) -> Result<(), BadSeal> {
-        let name = (self.keys.newest(), number);
-        let aead = self.key(name)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = (name, aead);
+        let keys = self.state().keys.clone();
+        self.renew(keys, number)
+    }
+
+    /// Goes on with other masters: one was added, or old ones are dropped. Page key `number` of the
+    /// newest one seals.
+    ///
+    /// # Errors
+    /// As `change`.
+    pub fn renew(&self, keys: Keys, number: u16) -> Result<(), BadSeal> {
+        let state = State::new(keys, number)?;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
         Ok(())
+    }
+
+    /// True for a page that the newest master sealed.
+    #[must_use]
+    pub fn is_newest(&self, sealed: &[u8; SEALED_PAGE_BYTES]) -> bool {
+        sealed[SEALED_PAGE_BYTES - 4..].starts_with(&self.sealing().0.to_be_bytes())
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Seals whole pages, the first of them page `first` of the file, behind `sealed`.
@@ -81,8 +97,8 @@ impl PageKeys {
         };
         let Ok(count) = u32::try_from(pages.len()) else { unreachable!("fewer than 2^32 pages") };
         let ((master, number), aead) = {
-            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-            (current.0, Arc::clone(&current.1))
+            let state = self.state();
+            (state.name, Arc::clone(&state.sealing))
         };
         let mut nonce = self.nonces.take(count)?;
         sealed.reserve(pages.len() * SEALED_PAGE_BYTES);
@@ -119,16 +135,25 @@ impl PageKeys {
     }
 
     fn key(&self, name: (KeyId, u16)) -> Result<Arc<Aead>, BadSeal> {
-        if let Some(aead) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+        if let Some(aead) = self.state().known.get(&name) {
             return Ok(Arc::clone(aead));
         }
-        let aead = Arc::new(self.keys.aead(name.0, Purpose::Page(name.1))?);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let aead = Arc::new(state.keys.aead(name.0, Purpose::Page(name.1))?);
         // Changed bytes may name any key: what they name is not kept without end.
-        if known.len() < 256 {
-            known.insert(name, Arc::clone(&aead));
+        if state.known.len() < 256 {
+            state.known.insert(name, Arc::clone(&aead));
         }
         Ok(aead)
+    }
+}
+
+impl State {
+    fn new(keys: Keys, number: u16) -> Result<Self, BadSeal> {
+        let name = (keys.newest(), number);
+        let sealing = Arc::new(keys.aead(name.0, Purpose::Page(number))?);
+        let known = BTreeMap::from([(name, Arc::clone(&sealing))]);
+        Ok(Self { keys, name, sealing, known })
     }
 }
 
@@ -204,5 +229,11 @@ mod tests {
         }
         assert_eq!(opened(&before, 1, &new), Err(BadSeal), "the new master is not known there");
         assert_eq!(after.sealing(), (2, 0));
+        before.renew(test_keys(Family::National, &[1, 2]), 0).unwrap();
+        assert_eq!(opened(&before, 1, &new).unwrap(), [3; PAGE_BYTES], "taken up");
+        let page = |bytes: &[u8]| *bytes.first_chunk().unwrap();
+        assert!(before.is_newest(&page(&new)) && !before.is_newest(&page(&old)));
+        before.renew(test_keys(Family::National, &[1, 2]).without_old(), 0).unwrap();
+        assert_eq!(opened(&before, 1, &old), Err(BadSeal), "dropped");
     }
 }

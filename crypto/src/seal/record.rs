@@ -7,6 +7,7 @@
 //! | 4..0 | master, u32 big-endian |
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::aead::{Aead, BadSeal, Nonces};
 use super::keys::{KeyId, Keys, Purpose};
@@ -18,8 +19,9 @@ pub const RECORD_EXTRA: usize = TAG_BYTES + NONCE_BYTES + 4;
 
 /// Seals and opens records for one purpose.
 pub struct RecordKeys {
+    purpose: Purpose,
     /// By rising id of the master; the last one seals.
-    known: Vec<(KeyId, Aead)>,
+    known: RwLock<Arc<[(KeyId, Aead)]>>,
     nonces: Nonces,
 }
 
@@ -27,8 +29,25 @@ impl RecordKeys {
     /// # Errors
     /// The system has no randomness.
     pub fn new(keys: &Keys, purpose: Purpose) -> Result<Self, NoRandomness> {
-        let known = keys.ids().filter_map(|id| Some((id, keys.aead(id, purpose).ok()?))).collect();
-        Ok(Self { known, nonces: Nonces::new()? })
+        let known = RwLock::new(known(keys, purpose));
+        Ok(Self { purpose, known, nonces: Nonces::new()? })
+    }
+
+    /// Goes on with other masters: one was added, or old ones are dropped.
+    pub fn renew(&self, keys: &Keys) {
+        let known = known(keys, self.purpose);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    /// True for a record that the newest master sealed.
+    #[must_use]
+    pub fn is_newest(&self, record: &[u8]) -> bool {
+        let newest = self.keys().last().map(|(id, _)| u32::from(*id).to_be_bytes());
+        newest.is_some_and(|newest| record.ends_with(&newest))
+    }
+
+    fn keys(&self) -> Arc<[(KeyId, Aead)]> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Seals what `record` holds from `start` on; `place` says where it belongs and is needed to
@@ -58,7 +77,8 @@ impl RecordKeys {
     /// The record is shorter than that room.
     pub fn seal_within(&self, place: &[u8], record: &mut [u8]) -> Result<(), NoRandomness> {
         // Keys hold a master at least.
-        let (id, aead) = self.known.last().ok_or(NoRandomness)?;
+        let keys = self.keys();
+        let (id, aead) = keys.last().ok_or(NoRandomness)?;
         let nonce = self.nonces.take(1)?;
         let (text, room) = record.split_at_mut(record.len() - RECORD_EXTRA);
         room[..TAG_BYTES].copy_from_slice(&aead.seal(&nonce, place, text));
@@ -76,11 +96,15 @@ impl RecordKeys {
         let (record, nonce) = record.split_last_chunk_mut::<NONCE_BYTES>().ok_or(BadSeal)?;
         let (text, tag) = record.split_last_chunk_mut::<TAG_BYTES>().ok_or(BadSeal)?;
         let id = u32::from_be_bytes(*id);
-        let (_, aead) =
-            self.known.iter().find(|(known, _)| u32::from(*known) == id).ok_or(BadSeal)?;
+        let keys = self.keys();
+        let (_, aead) = keys.iter().find(|(known, _)| u32::from(*known) == id).ok_or(BadSeal)?;
         aead.open(nonce, place, text, tag)?;
         Ok(text)
     }
+}
+
+fn known(keys: &Keys, purpose: Purpose) -> Arc<[(KeyId, Aead)]> {
+    keys.ids().filter_map(|id| Some((id, keys.aead(id, purpose).ok()?))).collect()
 }
 
 impl fmt::Debug for RecordKeys {
@@ -120,6 +144,25 @@ mod tests {
                 assert_eq!(open(&records, b"place", &body[..at]), Err(BadSeal), "cut at {at}");
             }
         }
+    }
+
+    #[test]
+    fn masters_are_taken_up_and_dropped_while_records_are_sealed() {
+        let records = RecordKeys::new(&test_keys(Family::National, &[1]), Purpose::Record).unwrap();
+        let sealed = |text: &[u8]| {
+            let mut record = text.to_vec();
+            records.seal(b"place", &mut record, 0).unwrap();
+            record
+        };
+        let opens = |record: &[u8]| records.open(b"place", &mut record.to_vec()).is_ok();
+        let old = sealed(b"old");
+        assert!(records.is_newest(&old));
+        records.renew(&test_keys(Family::National, &[1, 2]));
+        let new = sealed(b"new");
+        assert!(records.is_newest(&new) && !records.is_newest(&old));
+        assert!(opens(&old) && opens(&new));
+        records.renew(&test_keys(Family::National, &[1, 2]).without_old());
+        assert!(!opens(&old) && opens(&new));
     }
 
     #[test]

@@ -78,6 +78,27 @@ impl StreamWriter {
     }
 }
 
+/// Wraps the stream's key anew when an old master wraps it; true when that changed the head.
+///
+/// # Errors
+/// [`BadSeal`]: the head does not open.
+pub fn rewrap(
+    wrap: &RecordKeys,
+    place: &[u8],
+    head: &mut [u8; HEAD_BYTES],
+) -> Result<bool, BadSeal> {
+    if wrap.is_newest(head) {
+        return Ok(false);
+    }
+    let place = [MAGIC, place].concat();
+    let sealed = head.strip_prefix(MAGIC).ok_or(BadSeal)?;
+    let mut key = zeroize::Zeroizing::new(sealed.to_vec());
+    wrap.open(&place, &mut key)?;
+    wrap.seal_within(&place, &mut key).map_err(|_| BadSeal)?;
+    head[MAGIC.len()..].copy_from_slice(&key);
+    Ok(true)
+}
+
 impl StreamReader {
     /// Reads the head of a stream.
     ///
@@ -210,6 +231,26 @@ mod tests {
             plain_bytes((HEAD_BYTES + SEALED + TAG_BYTES) as u64),
             None,
             "an empty last chunk"
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_wrapped_anew_opens_the_same_chunks() {
+        let family = Family::National;
+        let mut file = sealed(family, b"some text");
+        let wrap = RecordKeys::new(&test_keys(family, &[1, 2]), Purpose::Wrap).unwrap();
+        let mut head = *file.first_chunk().unwrap();
+        assert_eq!(rewrap(&wrap, b"id", &mut head), Ok(true));
+        assert_eq!(rewrap(&wrap, b"id", &mut head), Ok(false));
+        file[..HEAD_BYTES].copy_from_slice(&head);
+        let new = RecordKeys::new(&test_keys(family, &[2]), Purpose::Wrap).unwrap();
+        let reader = StreamReader::open(family, &new, b"id", &head).unwrap();
+        assert_eq!(reader.chunk(0, true, &mut file[HEAD_BYTES..]).unwrap(), b"some text");
+        let mut foreign = *sealed(family, b"").first_chunk().unwrap();
+        assert_eq!(rewrap(&wrap, b"other", &mut foreign), Err(BadSeal));
+        assert!(
+            StreamReader::open(family, &new, b"id", &foreign).is_err(),
+            "the old master is gone"
         );
     }
 

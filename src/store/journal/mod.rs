@@ -26,6 +26,9 @@ pub mod segment;
 #[cfg(test)]
 mod tests;
 
+/// What a segment is filled with, some at a time.
+static ZEROS: [u8; 256 * 1024] = [0; 256 * 1024];
+
 /// Size of the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -84,6 +87,10 @@ pub struct Journal {
     unsure: Option<(u64, Bytes)>,
     batch: Vec<u8>,
     frames: Vec<(usize, Header)>,
+    /// Segments that may hold frames from before `begin_wipe`.
+    stale: Vec<bool>,
+    /// The segment that is filled with zeros, and how far.
+    wiping: Option<(usize, u64)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +129,8 @@ impl Journal {
             unsure: found.last_batch.clone(),
             batch: Vec::new(),
             frames: Vec::new(),
+            stale: vec![false; shape.segments as usize],
+            wiping: None,
         }
     }
 
@@ -214,6 +223,51 @@ impl Journal {
         self.active = None;
     }
 
+    /// Whatever stands in the segments now is to be overwritten, by `wipe`.
+    pub fn begin_wipe(&mut self) {
+        self.active = None;
+        self.wiping = None;
+        self.stale.fill(true);
+    }
+
+    /// Fills some of a stale segment with zeros, its header first; true when there is more to do,
+    /// perhaps after the database took more. Leaves a free segment to those who write.
+    ///
+    /// # Errors
+    /// As `commit`.
+    pub fn wipe(&mut self, room: Room) -> Result<bool, Fault> {
+        if let Some((segment, at)) = self.wiping {
+            let step = (self.shape.segment_bytes - at).min(ZEROS.len() as u64);
+            self.zero(segment, at, usize::try_from(step).unwrap_or(0))?;
+            let end = at + step;
+            self.wiping = (end < self.shape.segment_bytes).then_some((segment, end));
+            self.stale[segment] = self.wiping.is_some();
+            return Ok(self.stale.contains(&true));
+        }
+        self.probe(room)?;
+        let active = self.active.map(|active| active.segment);
+        // A fresh segment has nothing behind its end when it was zeros; else it is left again.
+        let others = (0..self.stale.len()).filter(|at| self.stale[*at] && Some(*at) != active);
+        if others.count() == 0 && active.is_some_and(|active| self.stale[active]) {
+            self.active = None;
+            self.probe(room)?;
+            return Ok(true);
+        }
+        let next = (0..self.stale.len()).find(|at| self.stale[*at] && self.is_free(*at, room));
+        if let Some(segment) = next.filter(|_| self.free(room) > 1) {
+            self.wiping = Some((segment, FIRST_FRAME as u64));
+            self.segments[segment] = (0, Position(0));
+            self.zero(segment, 0, FIRST_FRAME)?;
+        }
+        Ok(self.stale.contains(&true))
+    }
+
+    fn zero(&self, segment: usize, at: u64, count: usize) -> Result<(), Fault> {
+        let offset = self.shape.base(segment) + at;
+        self.file.write_at(&ZEROS[..count], offset).map_err(Fault::disk("journal"))?;
+        self.file.sync().map_err(Fault::disk("journal"))
+    }
+
     fn new_header(&self, position: Position) -> Header {
         let batch = self.frames.first().map_or(position, |(_, first)| first.position);
         Header { length: 0, items: 0, generation: 0, position, batch, previous: 0, checksum: 0 }
@@ -256,6 +310,7 @@ impl Journal {
 
     fn is_free(&self, at: usize, room: Room) -> bool {
         at < room.allocated as usize
+            && self.wiping.is_none_or(|(segment, _)| segment != at)
             && self.active.is_none_or(|active| active.segment != at)
             && self.segments[at].1 <= room.applied
     }
@@ -291,12 +346,11 @@ pub fn grow(file: &dyn Storage, shape: Shape) -> Result<u32, Fault> {
     if allocated == shape.segments as usize {
         return Ok(shape.segments);
     }
-    let zeros = vec![0; 256 * 1024];
     // What the file has of the segment already may be frames.
     let (mut at, end) = (shape.base(allocated).max(length), shape.base(allocated + 1));
     while at < end {
-        let step = usize::try_from(end - at).unwrap_or(usize::MAX).min(zeros.len());
-        file.write_at(&zeros[..step], at).map_err(disk())?;
+        let step = usize::try_from(end - at).unwrap_or(usize::MAX).min(ZEROS.len());
+        file.write_at(&ZEROS[..step], at).map_err(disk())?;
         at += step as u64;
     }
     file.sync().map_err(disk())?;

@@ -13,19 +13,19 @@ const WORDS: &str = "a sentence that can be recognised";
 /// The database is read from the disk, not from a cache.
 const COLD: Layout = Layout { cache_bytes: 0, ..LAYOUT };
 
-fn keys(family: Family, ids: &[KeyId]) -> Keys {
+pub(super) fn keys(family: Family, ids: &[KeyId]) -> Keys {
     let master = |id: &KeyId| (*id, Secret::new([u8::try_from(*id).unwrap(); 32]));
     Keys::new(family, ids.iter().map(master).collect()).unwrap()
 }
 
-fn open(disk: &SimDisk, keys: &Keys, most: u64) -> Result<Bench, Fault> {
+pub(super) fn open(disk: &SimDisk, keys: &Keys, most: u64) -> Result<Bench, Fault> {
     let sealed = SealedDisk::with_bound(Arc::new(disk.clone()), keys.clone(), most)?;
     let engine = Engine::open(Arc::new(sealed), COLD)?;
     Ok(Bench { reader: engine.reader(), disk: disk.clone(), engine })
 }
 
 /// Twenty entries in the database and four in the journal.
-fn history(disk: &SimDisk, keys: &Keys) -> Vec<String> {
+pub(super) fn history(disk: &SimDisk, keys: &Keys) -> Vec<String> {
     let mut bench = open(disk, keys, u64::MAX).unwrap();
     bench.write([opened(7)]);
     (1..20).for_each(|at| drop(bench.write([text(7, at, &format!("{WORDS} {at}"))])));
