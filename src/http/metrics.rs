@@ -89,6 +89,13 @@ impl Collector for Scrape {
         sockets(encoder, counters)?;
         desk(encoder, counters)?;
         store(encoder, counters)?;
+        if let Some(rotation) = self.0.desk().rotation() {
+            let masters = "Master keys of the sealed site; more than one while old ones are kept.";
+            gauge(encoder, "seal_masters", masters, rotation.masters as u64)?;
+            let left = "Pages that a rotation has not looked at yet.";
+            let pages = rotation.pages.saturating_sub(rotation.pages_done);
+            gauge(encoder, "seal_pages_left", left, pages)?;
+        }
         requests(encoder, counters)?;
         let help = "Answers with a code, by code.";
         let mut family = encoder.encode_descriptor("refusals", help, None, MetricType::Counter)?;

@@ -35,6 +35,7 @@ fn sealed(bench: &Bench) -> &SealedDisk {
 
 /// The whole pass, as the desk's task makes it, with messages in between.
 fn rotate(bench: &mut Bench, new: &Keys, first_key: u128) {
+    while bench.engine.shared().grow().unwrap() {}
     sealed(bench).renew(new).unwrap();
     let (mut key, mut begin) = (first_key, true);
     let mut says = |bench: &mut Bench| {

@@ -36,6 +36,19 @@ impl Server {
     /// # Errors
     /// When setup fails; its message is in the error.
     pub fn set_up(binary: &Path, folder: &Path, core: Option<usize>) -> Result<Self> {
+        Self::set_up_with(binary, folder, core, &[])
+    }
+
+    /// The same with these variables, also for every start.
+    ///
+    /// # Errors
+    /// As `set_up`.
+    pub fn set_up_with(
+        binary: &Path,
+        folder: &Path,
+        core: Option<usize>,
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let data = folder.join("data");
         let password = folder.join("password");
@@ -47,6 +60,7 @@ impl Server {
             .args(["--owner", OWNER, "--password-file"])
             .arg(&password)
             .args(["--site", "Post", "--json"])
+            .envs(environment.iter().copied())
             .output()
             .with_context(|| format!("cannot run {}", binary.display()))?;
         let answer = String::from_utf8_lossy(&output.stdout);
@@ -64,7 +78,10 @@ impl Server {
             core,
             inbox_key: text("inbox_key")?,
             ca: PathBuf::from(text("ca")?),
-            environment: Vec::new(),
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             words: Vec::new(),
             child: None,
         })
@@ -100,7 +117,6 @@ impl Server {
             .arg(&self.data)
             .args(["--listen", &self.address.to_string()])
             .args(&self.words)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -110,6 +126,7 @@ impl Server {
                 command.env_remove(name);
             }
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let begin = Instant::now();
         self.child = Some(command.spawn()?);
         while !self.ready() {
