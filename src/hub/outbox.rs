@@ -86,8 +86,8 @@ impl Outbox {
         Taken::Some
     }
 
-    /// The owner's socket takes nothing: until the next `take` only an overflow wakes the owner, who
-    /// is woken by the socket. True when the overflow has come already.
+    /// The owner's socket takes nothing: until the next `take` only an overflow wakes the owner,
+    /// who is woken by the socket. True when the overflow has come already.
     #[must_use]
     pub fn pause(&self) -> bool {
         let mut queue = self.lock();

@@ -1,4 +1,5 @@
-//! New connections one after another: full handshakes and resumed ones, each with one small request.
+//! New connections one after another: full handshakes and resumed ones, each with one small
+//! request.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! A WebSocket to the server, plain or over a family of TLS, from a chosen source address, with small buffers.
+//! A WebSocket to the server, plain or over a family of TLS, from a chosen source address, with
+//! small buffers.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
