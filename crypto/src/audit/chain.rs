@@ -9,7 +9,8 @@ use crate::family::{Family, Secret};
 /// Bytes of a link's MAC.
 pub const MAC_BYTES: usize = 32;
 
-/// What the next record is chained to. Kept between runs as [`Chain::state`], which is secret.
+/// What the next record is chained to. A copy is a place to go back to when a write failed.
+#[derive(Clone)]
 pub struct Chain {
     family: Family,
     epoch: u32,
@@ -17,14 +18,28 @@ pub struct Chain {
     /// Number and MAC of the last record.
     last: u64,
     mac: [u8; MAC_BYTES],
+    /// Number of the last record that a head covers, and the digest of the lines since.
+    covered: u64,
+    lines: [u8; MAC_BYTES],
 }
 
 impl Chain {
     /// An empty log. `root` is the first epoch's key, which is not kept.
     #[must_use]
     pub fn new(family: Family, root: &Secret) -> Self {
-        let key = first_key(family, root);
-        Self { family, epoch: 0, key, last: 0, mac: [0; MAC_BYTES] }
+        let (last, mac, lines) = (0, [0; MAC_BYTES], [0; MAC_BYTES]);
+        Self { family, epoch: 0, key: first_key(family, root), last, mac, covered: 0, lines }
+    }
+
+    /// The log behind a head. What stands in the log after it is taken over by [`Chain::replay`].
+    #[must_use]
+    pub fn after(head: &Head, root: &Secret) -> Self {
+        let Head { family, epoch, last, mac, .. } = *head;
+        let start = Self { last, mac, covered: last, ..Self::new(family, root) };
+        (0..epoch).fold(start, |mut chain, _| {
+            chain.next_epoch();
+            chain
+        })
     }
 
     /// Chains a record; it must be one line of text.
@@ -35,9 +50,11 @@ impl Chain {
         if record.contains(['\n', '\r']) {
             return Err(BadLine);
         }
-        self.last += 1;
-        self.mac = link(self.family, &self.key, &self.mac, self.last, record);
-        Ok(Line { index: self.last, epoch: self.epoch, mac: self.mac, record: record.to_owned() })
+        let index = self.last + 1;
+        let mac = link(self.family, &self.key, &self.mac, index, record);
+        let line = Line { index, epoch: self.epoch, mac, record: record.to_owned() };
+        self.take(&line);
+        Ok(line)
     }
 
     /// Begins an epoch: the key that was used so far is gone.
@@ -49,8 +66,19 @@ impl Chain {
     /// What a head over the log as it is says.
     #[must_use]
     pub fn head(&self, at_ms: u64) -> Head {
-        let Self { family, epoch, last, mac, .. } = *self;
-        Head { family, epoch, last, mac, at_ms }
+        let Self { family, epoch, last, mac, covered, lines, .. } = *self;
+        Head { family, epoch, from: covered, last, mac, lines, at_ms }
+    }
+
+    /// The head over the log as it is stands in the log: the next one covers what follows.
+    pub fn covered(&mut self) {
+        (self.covered, self.lines) = (self.last, [0; MAC_BYTES]);
+    }
+
+    /// True when a head covers everything.
+    #[must_use]
+    pub fn is_covered(&self) -> bool {
+        self.covered == self.last
     }
 
     /// Number of the last record.
@@ -60,58 +88,34 @@ impl Chain {
     }
 
     #[must_use]
-    pub fn mac(&self) -> &[u8; MAC_BYTES] {
-        &self.mac
+    pub fn epoch(&self) -> u32 {
+        self.epoch
     }
 
-    /// Family, epoch, last, key, MAC: 77 bytes, to be sealed where they are kept.
-    #[must_use]
-    pub fn state(&self) -> zeroize::Zeroizing<Vec<u8>> {
-        let mut out = zeroize::Zeroizing::new(Vec::with_capacity(77));
-        out.push(self.family.byte());
-        out.extend_from_slice(&self.epoch.to_be_bytes());
-        out.extend_from_slice(&self.last.to_be_bytes());
-        out.extend_from_slice(&*self.key);
-        out.extend_from_slice(&self.mac);
-        out
-    }
-
-    /// Reads [`Chain::state`].
-    #[must_use]
-    pub fn resume(state: &[u8]) -> Option<Self> {
-        let (&[family], rest) = state.split_first_chunk()?;
-        let (epoch, rest) = rest.split_first_chunk()?;
-        let (last, rest) = rest.split_first_chunk()?;
-        let (key, rest) = rest.split_first_chunk()?;
-        Some(Self {
-            family: Family::from_byte(family)?,
-            epoch: u32::from_be_bytes(*epoch),
-            last: u64::from_be_bytes(*last),
-            key: Secret::new(*key),
-            mac: rest.try_into().ok()?,
-        })
-    }
-
-    /// Takes over a line that stands behind the kept state in the log: what was written before a
-    /// crash and not yet counted. `false`: the line does not continue the chain.
+    /// Takes over a line that stands in the log already. `false`: it does not continue the chain.
     pub fn replay(&mut self, line: &Line) -> bool {
         let (mut epoch, mut key) = (self.epoch, self.key.clone());
         while epoch < line.epoch && epoch < self.epoch.saturating_add(REPLAY_EPOCHS) {
             key = next_key(self.family, &key);
             epoch += 1;
         }
-        let index = self.last + 1;
-        let fits = line.index == index
+        let fits = line.index == self.last + 1
             && line.epoch == epoch
-            && line.mac == link(self.family, &key, &self.mac, index, &line.record);
+            && line.mac == link(self.family, &key, &self.mac, line.index, &line.record);
         if fits {
-            (self.epoch, self.key, self.last, self.mac) = (epoch, key, index, line.mac);
+            (self.epoch, self.key) = (epoch, key);
+            self.take(line);
         }
         fits
     }
+
+    fn take(&mut self, line: &Line) {
+        (self.last, self.mac) = (line.index, line.mac);
+        self.lines = digest(self.family, &self.lines, &line.to_text());
+    }
 }
 
-/// Epochs between a kept state and a line behind it: the state is kept at the end of each.
+/// Epochs between a head and a line behind it: a head stands at the end of each.
 const REPLAY_EPOCHS: u32 = 4;
 
 pub(super) fn first_key(family: Family, root: &Secret) -> Secret {
@@ -130,6 +134,12 @@ pub(super) fn link(
     record: &str,
 ) -> [u8; MAC_BYTES] {
     family.hmac(&**key, &[before, &index.to_be_bytes(), record.as_bytes()])
+}
+
+/// The digest of the lines between two heads, one line further: what a reader without the key can
+/// compare.
+pub(super) fn digest(family: Family, before: &[u8; MAC_BYTES], line: &str) -> [u8; MAC_BYTES] {
+    family.hash(&[before, line.as_bytes(), b"\n"])
 }
 
 impl fmt::Debug for Chain {

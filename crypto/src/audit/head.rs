@@ -12,13 +12,18 @@ use crate::keystore::{KeyStore, StoreFault};
 use crate::sm2::{PublicKey, SecretKey, Signature};
 use crate::token::{Token, hex};
 
-/// Number and MAC of the last record at a time.
+/// Number and MAC of the last record at a time, and a digest of the lines since the head before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     pub family: Family,
     pub epoch: u32,
+    /// Number of the last record that the head before covers.
+    pub from: u64,
     pub last: u64,
     pub mac: [u8; MAC_BYTES],
+    /// Of the lines of the records after `from`, as they are written; what a reader who has the
+    /// public key alone compares.
+    pub lines: [u8; MAC_BYTES],
     pub at_ms: u64,
 }
 
@@ -69,23 +74,26 @@ impl Head {
     }
 
     fn said(&self) -> String {
-        let Self { family, epoch, last, mac, at_ms } = self;
-        let (family, mac) = (family.name(), hex(mac));
-        format!(
-            r#"{{"family":"{family}","epoch":{epoch},"i":{last},"mac":"{mac}","at_ms":{at_ms}}}"#
-        )
+        let Self { family, epoch, from, last, mac, lines, at_ms } = self;
+        let (family, mac, lines) = (family.name(), hex(mac), hex(lines));
+        format!(r#"{{"family":"{family}","epoch":{epoch},"from":{from},"i":{last},"mac":"{mac}","#)
+            + &format!(r#""lines":"{lines}","at_ms":{at_ms}}}"#)
     }
 
     fn heard(said: &str) -> Option<Self> {
         let (family, rest) = said.strip_prefix(r#"{"family":""#)?.split_once(r#"","epoch":"#)?;
-        let (epoch, rest) = rest.split_once(r#","i":"#)?;
+        let (epoch, rest) = rest.split_once(r#","from":"#)?;
+        let (from, rest) = rest.split_once(r#","i":"#)?;
         let (last, rest) = rest.split_once(r#","mac":""#)?;
-        let (mac, at_ms) = rest.split_once(r#"","at_ms":"#)?;
+        let (mac, rest) = rest.split_once(r#"","lines":""#)?;
+        let (lines, at_ms) = rest.split_once(r#"","at_ms":"#)?;
         let head = Self {
             family: Family::from_name(family)?,
             epoch: epoch.parse().ok()?,
+            from: from.parse().ok()?,
             last: last.parse().ok()?,
             mac: *Token::from_hex(mac)?.as_bytes(),
+            lines: *Token::from_hex(lines)?.as_bytes(),
             at_ms: at_ms.strip_suffix('}')?.parse().ok()?,
         };
         (head.said() == said).then_some(head)

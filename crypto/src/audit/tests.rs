@@ -1,7 +1,7 @@
 //! What the verifier says of every kind of change, in both families, and that it says nothing of a
 //! log that nobody changed.
 
-use super::super::{Chain, Head, Line, Signer};
+use super::super::{Chain, Head, Line, Signer, verify_signed};
 use super::*;
 
 const FAMILIES: [Family; 2] = [Family::National, Family::International];
@@ -39,6 +39,7 @@ impl Log {
 
     fn head(&mut self) {
         self.lines.push(self.chain.head(1_000).sign(&self.signer).unwrap());
+        self.chain.covered();
     }
 
     fn verdict(&self, lines: &[String], kept: &[Head]) -> Verdict {
@@ -59,10 +60,10 @@ fn an_untouched_log_has_no_findings() {
     for family in FAMILIES {
         let mut log = Log::of_twelve(family);
         let verdict = log.verdict(&log.lines, &[]);
-        assert_eq!(verdict, Verdict { findings: vec![], last: 12, signed: 12 });
+        assert_eq!(verdict, Verdict { last: 12, signed: 12, ..Verdict::default() });
         log.write(r#""after the head""#);
         let verdict = log.verdict(&log.lines, &[]);
-        assert_eq!(verdict, Verdict { findings: vec![], last: 13, signed: 12 });
+        assert_eq!(verdict, Verdict { last: 13, signed: 12, ..Verdict::default() });
     }
 }
 
@@ -192,7 +193,7 @@ fn a_head_of_another_key_or_of_another_log_is_told() {
 #[test]
 fn a_stolen_state_does_not_rewrite_an_older_epoch() {
     let log = Log::of_twelve(Family::National);
-    let mut stolen = Chain::resume(&log.chain.state()).unwrap();
+    let mut stolen = log.chain.clone();
     let forged = stolen.append(r#"{"who":"agent 2"}"#).unwrap();
     let found = log.after(|lines| {
         lines[0] = Line { index: 1, epoch: 0, ..forged.clone() }.to_text();
@@ -205,20 +206,78 @@ fn a_stolen_state_does_not_rewrite_an_older_epoch() {
 }
 
 #[test]
-fn a_chain_goes_on_where_it_was_kept_and_takes_over_lines_behind_that() {
+fn a_chain_goes_on_behind_a_head_and_takes_over_lines_behind_that() {
     let mut chain = Chain::new(Family::International, &root());
     chain.append("1").unwrap();
-    let mut kept = Chain::resume(&chain.state()).unwrap();
-    let two = chain.append("2").unwrap();
     chain.next_epoch();
+    chain.append("2").unwrap();
+    let head = chain.head(5);
+    chain.covered();
     let three = chain.append("3").unwrap();
-    assert!(!kept.replay(&three));
-    assert!(kept.replay(&two) && kept.replay(&three));
-    assert!(!kept.replay(&three));
-    assert_eq!(kept.append("4").unwrap(), chain.append("4").unwrap());
-    assert!(Chain::resume(&chain.state()[1..]).is_none());
+    chain.next_epoch();
+    let four = chain.append("4").unwrap();
+    let mut again = Chain::after(&head, &root());
+    assert!(!again.replay(&four));
+    assert!(again.replay(&three) && again.replay(&four));
+    assert!(!again.replay(&four));
+    assert_eq!(again.head(9), chain.head(9), "the digest since the head, too");
+    assert_eq!(again.append("5").unwrap(), chain.append("5").unwrap());
     assert_eq!(chain.append("two\nlines"), Err(super::super::BadLine));
     assert!(!format!("{chain:?}").contains("key"));
+}
+
+#[test]
+fn a_part_that_begins_with_a_head_verifies_by_itself() {
+    for family in FAMILIES {
+        let log = Log::of_twelve(family);
+        let verdict = log.verdict(&log.lines[9..], &[]);
+        assert_eq!(verdict, Verdict { before: 8, last: 12, signed: 12, findings: vec![] });
+        let mut lines = log.lines[9..].to_vec();
+        lines.remove(2);
+        assert_eq!(
+            log.verdict(&lines, &[]).findings,
+            [Finding::Missing { from: 10, to: 10, line: 3 }]
+        );
+        let mut lines = log.lines[9..].to_vec();
+        lines[0].clone_from(&log.lines[4]);
+        let other = log.verdict(&lines, &[]);
+        assert_eq!(other.findings[0], Finding::Missing { from: 5, to: 8, line: 2 });
+    }
+}
+
+#[test]
+fn the_public_key_alone_finds_a_change_between_two_heads() {
+    for family in FAMILIES {
+        let mut log = Log::of_twelve(family);
+        let origin = Chain::new(family, &root()).head(0).sign(&log.signer).unwrap();
+        log.lines.insert(0, origin);
+        let key = crate::token::hex(&log.signer.public());
+        let signed = |lines: &[String], kept: &[Head]| verify_signed(lines.iter(), &key, kept);
+        let whole = Verdict { last: 12, signed: 12, ..Verdict::default() };
+        assert_eq!(signed(&log.lines, &[]), whole);
+        let second = [Finding::Changed { from: 5, to: 8, line: 11 }];
+        let changed = |change: &dyn Fn(&mut Vec<String>)| {
+            let mut lines = log.lines.clone();
+            change(&mut lines);
+            signed(&lines, &[]).findings
+        };
+        let edited = changed(&|lines| lines[7] = lines[7].replace("agent 1", "agent 2"));
+        assert_eq!(edited, second);
+        assert_eq!(changed(&|lines| lines.swap(7, 8)), second);
+        let gone = changed(&|lines| drop(lines.remove(7)));
+        assert_eq!(gone, [Finding::Changed { from: 5, to: 8, line: 10 }]);
+        let twice = changed(&|lines| lines.insert(7, lines[7].clone()));
+        assert_eq!(twice, [Finding::Changed { from: 5, to: 8, line: 12 }]);
+        // A head that is taken out with its lines leaves a gap to the next one.
+        let epoch = changed(&|lines| drop(lines.drain(6..11)));
+        assert_eq!(epoch, [Finding::Changed { from: 5, to: 12, line: 11 }]);
+        // A file's end and the next one's beginning are the same head.
+        assert_eq!(changed(&|lines| lines.insert(6, lines[5].clone())), []);
+        let (kept, _) = Head::from_text(&log.lines[15]).unwrap();
+        let cut = signed(&log.lines[..11], &[kept]);
+        assert_eq!(cut.findings, [Finding::Truncated { found: 8, last: 12 }]);
+        assert_eq!(verify_signed(log.lines.iter(), "00", &[]).findings.len(), 16);
+    }
 }
 
 #[test]

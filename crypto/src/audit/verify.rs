@@ -34,6 +34,8 @@ pub enum Finding {
     BadHead { line: usize },
     /// A line that is neither record nor head.
     Unreadable { line: usize },
+    /// These records, or their number, are not what the head at `line` was signed over.
+    Changed { from: u64, to: u64, line: usize },
 }
 
 /// What a verification found.
@@ -41,6 +43,8 @@ pub enum Finding {
 pub struct Verdict {
     /// Empty: the log is as it was written, up to `signed` by signature, up to `last` by key.
     pub findings: Vec<Finding>,
+    /// Number of the record before the first one: what the text says it is chained to.
+    pub before: u64,
     /// Number of the last record.
     pub last: u64,
     /// Number of the last record that a head covers.
@@ -50,12 +54,12 @@ pub struct Verdict {
 /// A line of the text that is a record, with where it stood.
 type Numbered = (usize, Line);
 
-/// Verifies a whole log: record lines and heads, as they are written and exported. `signer` is the
-/// public key that heads must be signed with, in hexadecimal digits; `kept` are heads that were
-/// kept elsewhere.
+/// Verifies a log: record lines and heads, as they are written and exported, from its beginning or
+/// from a head on. `signer` is the public key that heads must be signed with, in hexadecimal
+/// digits; `kept` are heads that were kept elsewhere.
 #[must_use]
-pub fn verify<'a>(
-    text: impl Iterator<Item = &'a str>,
+pub fn verify<T: AsRef<str>>(
+    text: impl Iterator<Item = T>,
     family: Family,
     root: &Secret,
     signer: &str,
@@ -64,10 +68,13 @@ pub fn verify<'a>(
     let mut verdict = Verdict::default();
     let mut heads: Vec<(usize, Head)> = kept.iter().map(|head| (0, *head)).collect();
     let mut lines = VecDeque::new();
+    let mut origin = None;
     for (number, line) in (1..).zip(text) {
+        let line = line.as_ref();
         if Head::is_one(line) {
             match Head::from_text(line) {
                 Ok((head, key)) if key == signer && head.family == family => {
+                    origin = origin.or((number == 1).then_some(head));
                     heads.push((number, head));
                 }
                 Ok(_) | Err(_) => verdict.find(Finding::BadHead { line: number }),
@@ -79,12 +86,16 @@ pub fn verify<'a>(
         }
     }
     let mut walk = Walk::new(family, root, lines);
+    if let Some(Head { last, mac, .. }) = origin {
+        (walk.before, walk.index, walk.macs) = (last, last, vec![mac]);
+    }
     walk.run(&mut verdict);
-    verdict.last = walk.index;
+    (verdict.before, verdict.last) = (walk.before, walk.index);
     for (line, head) in heads {
+        let place = head.last.checked_sub(walk.before);
         if head.last > walk.index {
             verdict.find(Finding::Truncated { found: walk.index, last: head.last });
-        } else if walk.macs.get(slot(head.last)) == Some(&head.mac) {
+        } else if place.is_none_or(|at| walk.macs.get(slot(at)) == Some(&head.mac)) {
             verdict.signed = verdict.signed.max(head.last);
         } else if verdict.findings.is_empty() {
             // Elsewhere the record's own finding says it.
@@ -94,8 +105,25 @@ pub fn verify<'a>(
     verdict
 }
 
+impl Finding {
+    /// The line it is about; `None` for a missing end.
+    #[must_use]
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Edited { line, .. }
+            | Self::Missing { line, .. }
+            | Self::Reordered { line, .. }
+            | Self::Inserted { line }
+            | Self::BadHead { line }
+            | Self::Unreadable { line }
+            | Self::Changed { line, .. } => Some(*line),
+            Self::Truncated { .. } => None,
+        }
+    }
+}
+
 impl Verdict {
-    fn find(&mut self, finding: Finding) {
+    pub(super) fn find(&mut self, finding: Finding) {
         if self.findings.len() < FINDINGS {
             self.findings.push(finding);
         }
@@ -108,9 +136,11 @@ struct Walk {
     lines: VecDeque<Numbered>,
     /// Lines that were passed over: inserted, or a later line's.
     extra: Vec<Numbered>,
+    /// Number of the record before the first.
+    before: u64,
     /// Number of the last record that was accepted.
     index: u64,
-    /// MACs by number, from 0 on.
+    /// MACs by number, from `before` on.
     macs: Vec<[u8; MAC_BYTES]>,
 }
 
@@ -139,7 +169,8 @@ impl Ladder {
 impl Walk {
     fn new(family: Family, root: &Secret, lines: VecDeque<Numbered>) -> Self {
         let keys = Ladder { family, keys: vec![first_key(family, root)] };
-        Self { keys, lines, extra: Vec::new(), index: 0, macs: vec![[0; MAC_BYTES]] }
+        let macs = vec![[0; MAC_BYTES]];
+        Self { keys, lines, extra: Vec::new(), before: 0, index: 0, macs }
     }
 
     fn run(&mut self, verdict: &mut Verdict) {
@@ -170,7 +201,8 @@ impl Walk {
         for (line, _) in self.extra.drain(..) {
             verdict.find(Finding::Inserted { line });
         }
-        verdict.findings.sort_by_key(place);
+        // In the order of the text; a missing end comes last.
+        verdict.findings.sort_by_key(|finding| finding.line().unwrap_or(usize::MAX));
     }
 
     /// Takes the first line, which neither follows nor stands elsewhere: it was edited, or what it
@@ -192,7 +224,7 @@ impl Walk {
             // The last line has none behind it: what it says of itself must do.
             None => claimed,
         };
-        self.macs.resize(slot(at), [0; MAC_BYTES]);
+        self.macs.resize(slot(at - self.before), [0; MAC_BYTES]);
         self.accept(at);
         if at == index {
             Finding::Edited { index, line }
@@ -219,19 +251,6 @@ impl Walk {
 
 fn slot(index: u64) -> usize {
     usize::try_from(index).unwrap_or(usize::MAX)
-}
-
-/// Findings are told in the order of the text; a missing end comes last.
-fn place(finding: &Finding) -> usize {
-    match finding {
-        Finding::Edited { line, .. }
-        | Finding::Missing { line, .. }
-        | Finding::Reordered { line, .. }
-        | Finding::Inserted { line }
-        | Finding::BadHead { line }
-        | Finding::Unreadable { line } => *line,
-        Finding::Truncated { .. } => usize::MAX,
-    }
 }
 
 #[cfg(test)]
