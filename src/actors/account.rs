@@ -6,6 +6,7 @@ use posthouse_crypto::{password, sm3, token};
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::oneshot;
 
+use super::audit::{Deed, Doer, deed};
 use super::desk::Desk;
 use super::sweep::end;
 use super::task::spawn;
@@ -269,8 +270,14 @@ impl Desk {
         if !site.agents.contains_key(&of) {
             return Err(Refusal::new(code::NO_AGENT));
         }
-        let secret = self.secret(of, password).await?;
-        self.keep(secret, proven, true).await
+        self.audited()?;
+        let kept = match self.secret(of, password).await {
+            Ok(secret) => self.keep(secret, proven, true).await,
+            Err(refusal) => Err(refusal),
+        };
+        let about = format!("agent {of}");
+        self.audit(Deed::new(Doer::Agent(by), "agent.password", about).ended(&kept)).await?;
+        kept
     }
 
     /// The same by the operator of the machine, through the control socket.
@@ -278,8 +285,10 @@ impl Desk {
     /// # Errors
     /// A password that is too short or long, or the store's refusal.
     pub async fn replace_password(&self, of: AgentId, password: &Private) -> Result<(), Refusal> {
+        self.audited()?;
         let secret = self.secret(of, password).await?;
-        self.keep(secret, None, true).await.map(drop)
+        self.keep(secret, None, true).await?;
+        self.audit(Deed::new(Doer::Operator, "agent.password", format!("agent {of}"))).await
     }
 
     /// Changes agents, teams, inboxes or the site. Returns the number of the row that was made or
@@ -347,9 +356,27 @@ impl Desk {
         Ok(Claimed { agent: AgentId(agent), inbox_key })
     }
 
+    /// A change of the site, and the line of the audit log that tells of it.
+    async fn change_site(
+        &self,
+        actor: &Actor,
+        command: SiteCommand,
+        password: Option<&Private>,
+    ) -> Result<u32, Refusal> {
+        self.audited()?;
+        let who = match actor.who {
+            Who::Agent(agent) => Doer::Agent(agent),
+            Who::System | Who::Visitor(_) => Doer::Operator,
+        };
+        let (what, about) = deed(&command);
+        let changed = self.change(actor, command, password).await;
+        self.audit(Deed::new(who, what, about).ended(&changed)).await?;
+        changed
+    }
+
     /// Decides and appends one change of the site; changes wait for each other, so that each
     /// decision sees the one before. A new agent's password is in the same batch.
-    async fn change_site(
+    async fn change(
         &self,
         actor: &Actor,
         command: SiteCommand,

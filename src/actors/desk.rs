@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use super::audit::Audit;
 use super::front::{FrontInput, Staff};
 use super::ledger::Ledger;
 use super::picture::Paces;
@@ -57,6 +58,7 @@ pub(super) struct Inner {
     pub national: bool,
     pub blobs: Blobs,
     pub rotation: watch::Sender<Rotation>,
+    pub audit: Audit,
     pub draining: AtomicBool,
     pub drain: watch::Sender<Option<u32>>,
 }

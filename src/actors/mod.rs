@@ -4,6 +4,7 @@
 
 mod account;
 mod attachment;
+mod audit;
 mod connection;
 mod desk;
 mod front;
@@ -25,6 +26,7 @@ mod upkeep;
 
 pub use account::{Claim, Claimed, Proven, SignedIn, inbox_key};
 pub use attachment::{Download, Upload};
+pub use audit::{Deed, Doer, SIGN_IN};
 pub use connection::Credentials;
 pub use desk::{Desk, Standing, Surroundings};
 pub use front::Staff;

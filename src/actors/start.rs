@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use super::audit::{Audit, Deed, Doer};
 use super::desk::{Desk, Inner};
 use super::front::{Front, Staff};
 use super::ledger::Ledger;
@@ -24,6 +25,7 @@ use crate::base::{Clock, Private};
 use crate::fabric::Fabric;
 use crate::hub::Hub;
 use crate::session::Input;
+use crate::store::audit::{AuditKeys, AuditLog, Opened};
 use crate::store::{self, Fault, Outcome, Reader, Writer};
 
 /// What the actors are built from.
@@ -39,6 +41,10 @@ pub struct Setting {
     pub endpoints: Vec<String>,
     /// Whether passwords and sign-ins are kept by the national algorithms.
     pub national: bool,
+    /// What chains and signs the audit log.
+    pub audit: AuditKeys,
+    /// Days that audit lines are kept.
+    pub audit_days: u32,
 }
 
 /// The running actors.
@@ -55,7 +61,11 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
     let Setting { clock, counters, store: options, shards, claim_code, .. } = setting;
     let (endpoints, national) = (setting.endpoints, setting.national);
     let blobs = options.blobs()?;
+    let data = options.dir.clone();
     let (writer, reader, outcomes_of) = open(options, Arc::clone(&clock)).await?;
+    let (log, opened) = AuditLog::open(&data, setting.audit, clock.wall())?;
+    let audit = Audit::start(log, Arc::clone(&clock), setting.audit_days)
+        .map_err(|source| Fault::Disk { what: "audit log", source })?;
     let fabric = Fabric::Local(writer.clone());
     let hub = Arc::new(Hub::default());
     let ledger = Arc::new(Ledger::new(fabric.clone()));
@@ -111,6 +121,7 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
         national,
         blobs,
         rotation: watch::Sender::default(),
+        audit,
         draining: AtomicBool::new(false),
         drain: watch::Sender::new(None),
     }));
@@ -118,7 +129,19 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
     spawn(sweep(desk.clone()));
     desk.begin_rotation();
     spawn(rotate(desk.clone()));
+    tell_opened(&desk, opened).await;
     Ok(Running { desk, writer })
+}
+
+/// What the audit log's own end told. A log that was changed is no reason not to answer visitors.
+async fn tell_opened(desk: &Desk, opened: Opened) {
+    for (told, what) in [(opened.torn, "audit.torn"), (opened.broken, "audit.broken")] {
+        if told {
+            tracing::warn!(what, "the end of the audit log");
+            // What the disk does not take is written when it does.
+            let _ = desk.audit(Deed::new(Doer::Desk, what, "")).await;
+        }
+    }
 }
 
 /// Opens the store on a blocking thread; its outcomes come through the channel.
@@ -150,6 +173,9 @@ impl Running {
         let deadline = inner.clock.tick().after(patience_ms);
         while inner.hub.members_count() > 0 && inner.clock.tick() < deadline {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        if let Err(refusal) = self.desk.end_audit().await {
+            tracing::warn!(code = refusal.code.0, "the audit log ends without a head");
         }
         let writer = self.writer;
         // The writer's thread is joined; a failed flush was logged there and is what a crash is.

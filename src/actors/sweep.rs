@@ -24,6 +24,8 @@ pub(super) async fn sweep(desk: Desk) {
             // A disk that takes nothing now is tried again in an hour.
             Err(refusal) => tracing::debug!(code = refusal.code.0, "sign-ins are not swept"),
         }
+        // What the disk does not take now is written and signed the next time.
+        let _ = desk.sign_audit().await;
     }
 }
 

@@ -256,3 +256,21 @@ pub const AGENT_GONE_MS: u64 = 15_000;
 pub const RESTART_MS: u32 = 1_000;
 /// Connections that do not leave within this time are cut when the desk stops.
 pub const DRAIN_PATIENCE_MS: u64 = 4_000;
+
+/// One file of the audit log: what an editor opens. Past it, or after its days, the next begins.
+pub const AUDIT_FILE_BYTES: u64 = 8 * 1024 * 1024;
+pub const AUDIT_FILE_DAYS: u64 = 30;
+/// Longest file of an audit log that is read: ours with room for a last batch.
+pub const AUDIT_READ_BYTES: u64 = 2 * AUDIT_FILE_BYTES;
+/// Audit lines that wait for their sync; whoever asks for more waits.
+pub const AUDIT_QUEUE: usize = 256;
+/// What an audit line is about, in bytes: a name, an address, a path.
+pub const AUDIT_ABOUT_BYTES: usize = 512;
+/// Sign-ins that fail, as lines of their own in one minute; the rest is counted in one line, so
+/// that guessing does not fill the disk.
+pub const AUDIT_FAILURES_A_MINUTE: u32 = 30;
+/// Days that audit lines are kept: six months, the least that the Cybersecurity Law of the PRC
+/// (article 21) asks for.
+pub const AUDIT_DAYS_LEAST: u32 = 180;
+/// Rows of one look at the audit log.
+pub const AUDIT_ROWS: usize = 500;

@@ -7,6 +7,7 @@ use super::problem::{self, Hint, Problem};
 use super::tree::{Node, Place, Source};
 use super::value::{is_base_url, is_host_name, is_log_level};
 use crate::base::code::{self, Code};
+use crate::base::limits::AUDIT_DAYS_LEAST;
 
 /// A path is taken from the folder of the file it stands in; `credential:NAME` is a file of the
 /// service manager's credentials folder.
@@ -51,6 +52,7 @@ pub fn check(config: &Config, tree: &Node) -> Vec<Problem> {
     found.range("store.min_commit_interval_ms", config.store.min_commit_interval_ms, 0, 10_000);
     found.range("store.journal_segment_mib", config.store.journal_segment_mib, 1, 1024);
     found.range("store.redb_cache_mib", config.store.redb_cache_mib, 4, 65_536);
+    found.range("audit.keep_days", config.audit.keep_days, AUDIT_DAYS_LEAST, 36_500);
     found.range("limits.attachment_mib", config.limits.attachment_mib, 1, 2048);
     if let Some(most) = config.limits.connections_max {
         found.range("limits.connections_max", most, 16, 1_000_000);

@@ -2,6 +2,7 @@
 //! then flags. Architecture invariant: parsed once into typed settings; every mistake names its
 //! file, line, key and value; nothing else in the house reads variables or files of settings.
 
+mod audit;
 mod check;
 mod crypto;
 mod key;
@@ -15,6 +16,7 @@ mod tests;
 mod tree;
 mod value;
 
+pub use audit::Audit;
 pub use crypto::{ClientCertificates, Crypto, National, Profile, SmHint, TlsFamily};
 pub use key::Key;
 pub use load::{Inputs, Loaded, Reloaded, load, reload};

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::audit::Audit;
 use super::crypto::{ClientCertificates, Crypto, National, SmHint, TlsFamily};
 use super::value::Network;
 use crate::base::{Language, limits};
@@ -41,6 +42,7 @@ pub struct Config {
     #[schemars(extend("x-zh" = "客户端可用的访问地址（URL），按优先顺序；一个失败时尝试下一个。留空则沿用当前地址。"))]
     pub endpoints: Vec<String>,
     pub store: Store,
+    pub audit: Audit,
     pub limits: Limits,
     pub metrics: Metrics,
     pub log: Log,
@@ -210,6 +212,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             endpoints: Vec::new(),
             store: Store::default(),
+            audit: Audit::default(),
             limits: Limits::default(),
             metrics: Metrics::default(),
             log: Log::default(),

@@ -208,6 +208,7 @@ fn another() -> Config {
         trusted_proxies: [10.0.0.0/8]
         endpoints: ['https://a.example']
         store: {min_commit_interval_ms: 1, journal_segment_mib: 1, redb_cache_mib: 5}
+        audit: {keep_days: 200}
         limits: {attachment_mib: 1, connections_max: 16}
         metrics: {token_file: t}
         log: {level: debug, format: json}

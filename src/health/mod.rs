@@ -5,6 +5,7 @@
 use crate::base::code::{Code, Family};
 use crate::base::{Language, Text};
 
+mod audit;
 mod certificate;
 mod clock;
 mod data;
@@ -44,6 +45,7 @@ pub const CATALOGUE: &[Check] = &[
     data::CHECK,
     disk::CHECK,
     store::CHECK,
+    audit::CHECK,
     certificate::CHECK,
     listener::CHECK,
     descriptors::CHECK,

@@ -12,6 +12,8 @@ pub struct Probe {
     pub folder: Option<Folder>,
     pub disk: Option<Disk>,
     pub store: Option<Store>,
+    /// The audit log takes nothing.
+    pub audit_behind: bool,
     pub certificates: Vec<Certificate>,
     /// The site's own that are in use.
     pub authorities: Vec<Authority>,
@@ -107,6 +109,7 @@ impl Probe {
                 journal_used_bytes: 1 << 20,
                 journal_size_bytes: 64 << 20,
             }),
+            audit_behind: false,
             certificates: vec![Certificate {
                 kind: "international",
                 not_before_ms: 1_790_000_000_000,

@@ -45,6 +45,8 @@ pub enum Request {
     DropOldKeys,
     /// A row for each issue: `{check, code, about}`.
     Doctor,
+    /// Writes down in the audit log what a command did, and signs the log.
+    Audited { what: String, about: String },
     /// Take the configuration and the certificate again; a row for each changed setting.
     Reload,
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use posthouse_crypto::family::Family;
+use posthouse_crypto::seal::key_file::KeyFile;
 
 use super::Fault;
 use super::clock::SystemClock;
@@ -15,6 +16,7 @@ use crate::base::limits::JOURNAL_SEGMENTS;
 use crate::base::{Clock, Counters, Private, Wall, code};
 use crate::config::{Config, Profile};
 use crate::store;
+use crate::store::audit::AuditKeys;
 use crate::store::key::Source;
 
 /// The running desk.
@@ -45,10 +47,16 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
     make_folder(&config.data)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let counters = Arc::new(Counters::new());
+    let keys = key_file(config, clock.wall())?;
     let setting = actors::Setting {
         clock: Arc::clone(&clock),
         counters: Arc::clone(&counters),
-        store: sealed_options(config, clock.wall())?,
+        audit: audit_keys(config, keys.as_ref())?,
+        audit_days: config.audit.keep_days,
+        store: store::Options {
+            keys: keys.as_ref().and_then(KeyFile::keys),
+            ..store_options(config)
+        },
         shards: std::thread::available_parallelism()
             .map_or(1, |cores| u8::try_from(cores.get()).unwrap_or(u8::MAX)),
         claim_code,
@@ -65,17 +73,36 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
 /// # Errors
 /// The keys do not open, or the folder was made without any.
 pub fn sealed_options(config: &Config, now: Wall) -> Result<store::Options, Fault> {
-    let mut options = store_options(config);
-    if let Some(source) = key_source(config) {
-        make_folder(&config.data)?;
-        let family = match config.crypto.profile {
-            Profile::National => Family::National,
-            Profile::International | Profile::Both => Family::International,
-        };
-        let file = store::key::open_or_make(&config.data, &source, family, now)?;
-        options.keys = file.keys();
+    let keys = key_file(config, now)?;
+    Ok(store::Options { keys: keys.and_then(|file| file.keys()), ..store_options(config) })
+}
+
+/// The site's keys, made when the folder has no store yet; `None` for a site that is not sealed.
+///
+/// # Errors
+/// As [`sealed_options`].
+pub fn key_file(config: &Config, now: Wall) -> Result<Option<KeyFile>, Fault> {
+    let Some(source) = key_source(config) else { return Ok(None) };
+    make_folder(&config.data)?;
+    Ok(Some(store::key::open_or_make(&config.data, &source, family(config), now)?))
+}
+
+/// What chains and signs the audit log: of the site's keys, else of a file beside the log.
+///
+/// # Errors
+/// The key file has none, or the disk fails.
+pub fn audit_keys(config: &Config, keys: Option<&KeyFile>) -> Result<AuditKeys, Fault> {
+    match keys {
+        Some(file) => Ok(AuditKeys::of_file(file).map_err(store::Fault::from)?),
+        None => Ok(AuditKeys::of_folder(&config.data, family(config))?),
     }
-    Ok(options)
+}
+
+fn family(config: &Config) -> Family {
+    match config.crypto.profile {
+        Profile::National => Family::National,
+        Profile::International | Profile::Both => Family::International,
+    }
 }
 
 /// What opens the site's keys; `None` for a site that is not sealed.

@@ -20,7 +20,7 @@ pub mod upkeep;
 
 use std::path::Path;
 
-pub use house::{House, build, key_source, runtime, sealed_options};
+pub use house::{House, audit_keys, build, key_file, key_source, runtime, sealed_options};
 pub use offline::{OperateFault, operate, probe_offline};
 
 use crate::base::Language;

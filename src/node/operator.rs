@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use super::control::{Line, Request};
 use super::reload::Reloaded;
 use super::{banner, identity, notify};
-use crate::actors::{Claim, Desk};
+use crate::actors::{Claim, Deed, Desk, Doer};
 use crate::base::code::{self, Code};
 use crate::base::{Index, Private, TeamId};
 use crate::config::Config;
@@ -61,6 +61,7 @@ impl No {
 impl Operator {
     /// Answers one request: rows on the way, the last line as the result.
     pub async fn answer(&self, request: Request, rows: &mpsc::Sender<Line>) -> Line {
+        let audited = audited(&request);
         let answered = match request {
             Request::Setup { owner, password, site, language } => {
                 self.setup(owner, password, site, language).await
@@ -79,12 +80,36 @@ impl Operator {
             Request::Rotation => self.rotation(),
             Request::DropOldKeys => self.drop_old_keys(rows).await,
             Request::Doctor => self.doctor(rows).await,
+            Request::Audited { what, about } => self.note(&what, about).await,
             Request::Reload => self.reload(rows).await,
+        };
+        let answered = match audited {
+            Some(what) => self.written(what, answered).await,
+            None => answered,
         };
         match answered {
             Ok(done) => Line::Done(done),
             Err(No { code, about }) => Line::Refused { code: code.0, about },
         }
+    }
+
+    /// The answer, when the audit log has the line about it.
+    async fn written(&self, what: &'static str, answered: Result<Value, No>) -> Result<Value, No> {
+        let (result, about) = match &answered {
+            Ok(done) => (Ok(()), done.to_string()),
+            Err(No { code, about }) => (Err(*code), about.clone()),
+        };
+        let deed = Deed { result, ..Deed::new(Doer::Operator, what, about) };
+        self.desk.audit(deed).await?;
+        answered
+    }
+
+    async fn note(&self, what: &str, about: String) -> Result<Value, No> {
+        let known = NOTES.iter().find(|known| **known == what);
+        let what = known.ok_or(No { code: code::BAD_VALUE, about: what.to_owned() })?;
+        self.desk.audit(Deed::new(Doer::Operator, what, about)).await?;
+        self.desk.sign_audit().await?;
+        Ok(json!({}))
     }
 
     async fn setup(
@@ -229,6 +254,37 @@ impl Operator {
         }
         let restart = changes.iter().filter(|change| change.needs_restart).count();
         Ok(json!({ "changes": changes.len(), "need_restart": restart }))
+    }
+}
+
+/// What commands do by themselves, in files of the data folder.
+pub const NOTES: [&str; 8] = [
+    "audit.export",
+    "audit.verify",
+    "ca.renew",
+    "cert.import",
+    "cert.issue",
+    "cert.renew",
+    "cert.revoke",
+    "store.restored",
+];
+
+/// The requests that the desk does not write down itself.
+fn audited(request: &Request) -> Option<&'static str> {
+    match request {
+        Request::Dump => Some("store.dump"),
+        Request::StoreRepair => Some("store.repair"),
+        Request::Reload => Some("config.reload"),
+        Request::Rotate => Some("key.rotate"),
+        Request::DropOldKeys => Some("key.drop-old"),
+        Request::Setup { .. }
+        | Request::AgentAdd { .. }
+        | Request::AgentList
+        | Request::AgentResetPassword { .. }
+        | Request::StoreCheck
+        | Request::Audited { .. }
+        | Request::Rotation
+        | Request::Doctor => None,
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Live {
     pub up_ms: u64,
     pub claimed: bool,
     pub store: Option<Store>,
+    /// The audit log takes nothing.
+    pub audit_behind: bool,
 }
 
 /// Reads everything that can be read; what cannot is left out.
@@ -33,6 +35,7 @@ pub fn gather(config: &Config, now: Wall, certificates: &[Shown], live: Option<L
         folder: folder(&config.data),
         disk: disk(&config.data),
         store: live.store,
+        audit_behind: live.audit_behind,
         certificates: certificates.iter().map(certificate).collect(),
         authorities: identity::own_authorities(config).iter().map(authority).collect(),
         listeners: Vec::new(),

@@ -17,6 +17,7 @@ use super::presence::Presence;
 use super::probe::{self, Live};
 use super::reload::{self, Reloaded};
 use super::{Fault, House, Start, banner, build, control, identity};
+use crate::actors::{Deed, Doer};
 use crate::base::limits::{DRAIN_PATIENCE_MS, JOURNAL_SEGMENTS, RESTART_MS};
 use crate::base::{Language, Private, code};
 use crate::config::Config;
@@ -56,6 +57,8 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let notifier = Notifier::new(&inputs.variables, std::process::id());
     notifier.ready(&status);
     tracing::info!(listen = %bound, descriptors, "ready");
+    let about = format!("{} {algorithms}", env!("CARGO_PKG_VERSION"));
+    written(&house, "desk.start", about).await;
 
     let (asks, asked) = mpsc::channel(1);
     let control = control::path(&config.data);
@@ -90,6 +93,7 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     drop(std::fs::remove_file(&control));
     notifier.stopping("draining");
     tracing::info!("draining");
+    written(&house, "desk.stop", String::new()).await;
     let drained = server.drain(Duration::from_millis(DRAIN_PATIENCE_MS));
     tokio::join!(drained, house.close(RESTART_MS, DRAIN_PATIENCE_MS));
     tracing::info!("stopped");
@@ -106,6 +110,13 @@ fn self_test(start: &Start) -> Result<selftest::Report, Fault> {
         tracing::error!(code = code::SELF_TEST_FAILED.0, %failed, "self-test failed");
         Fault::new(code::SELF_TEST_FAILED, failed)
     })
+}
+
+/// Writes down what the process does; a disk that takes nothing is told by its own check.
+async fn written(house: &House, what: &'static str, about: String) {
+    if let Err(refusal) = house.desk.audit(Deed::new(Doer::Desk, what, about)).await {
+        tracing::warn!(code = refusal.code.0, what, "not in the audit log yet");
+    }
 }
 
 /// The sockets that are listened on, kept by the service manager, and the server for them.
@@ -212,7 +223,12 @@ fn operator(
             journal_size_bytes: config.store.journal_segment_bytes() * u64::from(JOURNAL_SEGMENTS),
         };
         let up_ms = clock.tick().0;
-        let live = Live { up_ms, claimed: desk.claimed(), store: Some(store) };
+        let live = Live {
+            up_ms,
+            claimed: desk.claimed(),
+            store: Some(store),
+            audit_behind: desk.audit_behind(),
+        };
         let present = identity::present(&config).unwrap_or_default();
         probe::gather(&config, clock.wall(), &present, Some(live))
     };

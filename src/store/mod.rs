@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 mod apply;
+pub mod audit;
 pub mod blobs;
 mod check;
 mod database;

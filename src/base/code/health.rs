@@ -112,4 +112,10 @@ crate::base::code::codes! {
         remedy: "Renew it: `posthouse cert ca renew`, and have its new certificate installed.",
             "请续期：posthouse cert ca renew，并让用户安装新的 CA 证书。";
     }
+    7019 AUDIT_STOPPED Finding {
+        what: "The audit log takes nothing.", "审计日志无法写入。";
+        why: "Nobody can change settings or passwords until it does; conversations go on.",
+            "恢复前无法更改设置或口令；会话不受影响。";
+        remedy: "Look at the space and health of the disk.", "请检查磁盘空间与健康状况。";
+    }
 }

@@ -79,6 +79,13 @@ crate::base::code::codes! {
         remedy: "The message says which; put the passphrase or a copy of the file back.",
             "消息会说明原因；请恢复口令或密钥文件的副本。";
     }
+    4013 AUDIT_BEHIND Fault {
+        what: "The audit log takes nothing.", "审计日志无法写入。";
+        why: "What must be written down is not done until it can be; visitors and agents go on.",
+            "须留痕的操作在恢复前不予执行；访客与客服的会话不受影响。";
+        remedy: "Look at the disk's space and health; the lines that wait are written first.",
+            "请检查磁盘空间与健康状况；等待中的审计记录会最先写入。";
+    }
     4101 ROW_DAMAGED Finding {
         what: "An entry does not match its checksum.", "有条目与校验和不符。";
         why: "The disk gave back other bytes than were written.", "磁盘返回的数据与写入时不同。";
@@ -96,5 +103,12 @@ crate::base::code::codes! {
         why: "Whoever opens the attachment gets nothing.", "打开该附件的人将得不到内容。";
         remedy: "Put the file back from a copy: blobs/xx/ID, xx are the last two digits of the ID.",
             "请从备份放回该文件：blobs/xx/ID，xx 为 ID 的最后两位。";
+    }
+    4104 AUDIT_CHANGED Finding {
+        what: "The audit log is not what was written.", "审计日志与写入时不符。";
+        why: "Lines were changed, moved, added or taken away: by hand, or by a disk that fails.",
+            "有记录被改动、移动、添加或删除：人为或磁盘故障所致。";
+        remedy: "Keep the files as they are, compare with an export, and find out who had access.",
+            "请原样保留这些文件，与此前导出的日志比对，并查明何人有权访问。";
     }
 }

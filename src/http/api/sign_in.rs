@@ -6,7 +6,8 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 
 use super::me;
-use crate::actors::Proven;
+use crate::actors::{Deed, Doer, Proven, SIGN_IN};
+use crate::base::code::Code;
 use crate::base::{AgentId, ClientCertificate, Private, code};
 use crate::http::answer::{Answer, Refused, done, json};
 use crate::http::caller::Caller;
@@ -30,6 +31,7 @@ pub async fn enter(State(app): State<App>, request: Request) -> Answer {
     }
     let proven = guess(&app, &caller, &login, password.into()).await?;
     let signed_in = app.desk().sign_in_proven(&proven).await?;
+    entered(&app, &caller, proven.agent, "password").await?;
     let mut response = me::describe(&app, proven.agent)?;
     let cookie = identity::set_cookie(&caller, &signed_in);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -56,6 +58,7 @@ pub async fn by_certificate(State(app): State<App>, request: Request) -> Answer 
     let (_, agent) =
         holder(&app, &caller, &parts).ok_or(Refused::new(code::NO_AGENT_CERTIFICATE))?;
     let signed_in = app.desk().open_sign_in(agent).await?;
+    entered(&app, &caller, agent, "certificate").await?;
     let mut response = me::describe(&app, agent)?;
     let cookie = identity::set_cookie(&caller, &signed_in);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -74,6 +77,18 @@ fn holder(app: &App, caller: &Caller, parts: &Parts) -> Option<(String, AgentId)
     Some((shown.holder.to_string(), agent))
 }
 
+/// Writes down who came in, before they are let in.
+async fn entered(app: &App, caller: &Caller, agent: AgentId, by: &str) -> Result<(), Refused> {
+    let deed = Deed::new(Doer::Agent(agent), SIGN_IN, by).from(caller.address);
+    Ok(app.desk().audit(deed).await?)
+}
+
+/// Writes down who did not. The answer is the same when that fails.
+async fn failed(app: &App, caller: &Caller, login: &str, code: Code) {
+    let deed = Deed::new(Doer::Name(login.to_owned()), SIGN_IN, "password").from(caller.address);
+    let _ = app.desk().audit(Deed { result: Err(code), ..deed }).await;
+}
+
 /// Checks a password under the lockout of its name and address.
 ///
 /// # Errors
@@ -87,6 +102,7 @@ pub async fn guess(
     let against = [Against::login(login), Against::address(caller.address)];
     let wait_ms = app.attempt(&against);
     if wait_ms > 0 {
+        failed(app, caller, login, code::LOCKED_OUT).await;
         return Err(Refused::later(code::LOCKED_OUT, wait_ms));
     }
     match app.desk().check_password(login, &password).await {
@@ -96,6 +112,7 @@ pub async fn guess(
         }
         Ok(None) => {
             app.counters().bad_passwords.one();
+            failed(app, caller, login, code::BAD_PASSWORD).await;
             Err(code::BAD_PASSWORD.into())
         }
         Err(refusal) => {
@@ -110,7 +127,12 @@ pub async fn leave(State(app): State<App>, request: Request) -> Answer {
     let caller = Caller::of(&app.settings(), &parts);
     caller.own_page(&parts.headers)?;
     if let Some(token) = identity::cookie(&caller, &parts.headers) {
+        let agent = app.desk().signed_in(&token).await?;
         app.desk().end_sign_in(&token).await?;
+        if let Some(agent) = agent {
+            let deed = Deed::new(Doer::Agent(agent), "sign-out", "").from(caller.address);
+            app.desk().audit(deed).await?;
+        }
     }
     let mut response = done()?;
     response.headers_mut().insert(header::SET_COOKIE, identity::clear_cookie(&caller));
