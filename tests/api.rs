@@ -7,6 +7,8 @@
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/audit.rs"]
+mod audit;
 #[path = "api/bench.rs"]
 mod bench;
 #[path = "api/files.rs"]

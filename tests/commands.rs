@@ -197,6 +197,95 @@ fn what_a_running_desk_cannot_repair_is_told_with_the_command_to_type() {
     assert_eq!(code(&run(&folder, &["store", "check"])), 1);
 }
 
+#[test]
+fn the_audit_log_verifies_here_and_elsewhere_and_a_change_is_located() {
+    let folder = folder("commands-audit");
+    let mut server = Server::set_up(&binary(), &folder, None).unwrap();
+    server.start().unwrap();
+    let whats = || -> Vec<String> {
+        let list = rows(&run(&folder, &["audit", "list"]));
+        list.iter().map(|row| row["what"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(whats().contains(&"site.claim".to_owned()), "{:?}", whats());
+    assert_eq!(code(&run(&folder, &["store", "dump", "--jsonl"])), 0);
+    assert_eq!(whats()[0], "store.dump");
+    assert_eq!(code(&run(&folder, &["audit", "verify"])), 0);
+    assert_eq!(whats()[0], "audit.verify");
+    assert_eq!(code(&run(&folder, &["cert", "renew"])), 0);
+    assert!(whats().contains(&"cert.renew".to_owned()), "{:?}", whats());
+
+    // An export, on a machine that has the public key alone.
+    assert_eq!(code(&run(&folder, &["audit", "export", "--out", "export.jsonl"])), 0);
+    let key = String::from_utf8(run(&folder, &["audit", "key"]).stdout).unwrap();
+    let elsewhere = |file: &str| {
+        let words = ["audit", "verify", "--json", "--from", file, "--key", key.trim()];
+        row(&run(&folder, &words))
+    };
+    assert_eq!(elsewhere("export.jsonl")["findings"], serde_json::json!([]));
+    let text = std::fs::read_to_string(folder.join("export.jsonl")).unwrap();
+    let forged = text.replacen("store.dump", "store.peek", 1);
+    std::fs::write(folder.join("forged.jsonl"), forged).unwrap();
+    assert_eq!(elsewhere("forged.jsonl")["findings"][0]["kind"], "changed");
+
+    // Here, with the secret, a change is found at its line.
+    server.stop().unwrap();
+    let file = server.data().join("audit/00000001.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let line = text.lines().position(|line| line.contains("store.dump")).unwrap() + 1;
+    std::fs::write(&file, text.replacen("store.dump", "store.peek", 1)).unwrap();
+    let verify = run(&folder, &["audit", "verify", "--json"]);
+    let found = row(&verify)["findings"][0].clone();
+    assert_eq!(
+        (code(&verify), &found["kind"], found["line"].as_u64()),
+        (1, &"edited".into(), Some(line as u64))
+    );
+    let words = String::from_utf8(run(&folder, &["audit", "verify"]).stdout).unwrap();
+    assert!(words.contains("(4104)"), "{words}");
+    // Heads that were kept show an end that was cut off.
+    std::fs::write(&file, &text).unwrap();
+    let first: String = text.lines().take(2).map(|line| format!("{line}\n")).collect();
+    std::fs::write(&file, first).unwrap();
+    let words = ["audit", "verify", "--json", "--heads", "export.jsonl"];
+    let found = row(&run(&folder, &words))["findings"].clone();
+    assert!(found.as_array().unwrap().iter().any(|found| found["kind"] == "truncated"), "{found}");
+}
+
+#[test]
+fn what_was_answered_before_a_kill_has_its_line() {
+    let folder = folder("commands-audit-kill");
+    let mut server = Server::set_up(&binary(), &folder, None).unwrap();
+    std::fs::write(folder.join("password"), "correct horse battery\n").unwrap();
+    let mut acked = Vec::new();
+    for round in 0..3 {
+        server.start().unwrap();
+        let adding: Vec<_> = (0..3)
+            .map(|lane| {
+                let folder = folder.clone();
+                std::thread::spawn(move || {
+                    let name = |number| format!("a{round}x{lane}x{number}");
+                    let add = |login: &String| {
+                        let words =
+                            ["agent", "add", "--login", login, "--password-file", "password"];
+                        code(&run(&folder, &words)) == 0
+                    };
+                    (0..40).map(name).take_while(add).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(900));
+        server.kill().unwrap();
+        // The folder is free now: what still comes opens it by itself, and has its line, too.
+        acked.extend(adding.into_iter().flat_map(|lane| lane.join().unwrap()));
+    }
+    let list = rows(&run(&folder, &["audit", "list", "--count", "500"]));
+    let told: Vec<&str> = list.iter().filter_map(|row| row["about"].as_str()).collect();
+    assert!(acked.len() > 3, "{acked:?}");
+    for login in &acked {
+        assert!(told.contains(&format!("{login} Agent").as_str()), "{login}");
+    }
+    assert_eq!(code(&run(&folder, &["audit", "verify"])), 0);
+}
+
 /// The status of `/metrics` for a reader from elsewhere with this token, and the endpoints that a
 /// visitor is told.
 fn told(server: &Server, token: &str) -> (String, Value) {

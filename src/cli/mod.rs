@@ -12,6 +12,7 @@ use crate::base::Language;
 use crate::config::{self, Inputs, Loaded};
 
 mod agent;
+mod audit;
 mod cert;
 mod completions;
 mod config_command;
@@ -44,6 +45,8 @@ enum Command {
     Setup(setup::Setup),
     /// People who answer.
     Agent(agent::AgentCommand),
+    /// The log of who did what.
+    Audit(audit::AuditCommand),
     /// The data folder.
     Store(store::StoreCommand),
     /// The certificate.
@@ -136,6 +139,7 @@ impl Command {
             Self::Serve(command) => command.run(language),
             Self::Setup(command) => command.run(out, language),
             Self::Agent(command) => command.run(out),
+            Self::Audit(command) => command.run(out, language),
             Self::Store(command) => command.run(out, language),
             Self::Cert(command) => command.run(out, language),
             Self::Doctor(command) => command.run(out, language),

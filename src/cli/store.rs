@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::operate::{Absent, has_site, operate};
-use super::{Ending, Failure, Settings, report};
+use super::{Ending, Failure, Settings, audit, report};
 use crate::base::code::{self, Code};
 use crate::base::{Clock as _, ConversationId, Language};
 use crate::desk::{Body, Content, Entry, Gone, Who};
@@ -200,6 +200,7 @@ fn restored(settings: &Settings, json: bool, out: &mut dyn Write) -> Result<Endi
         }
         failed(&options, &fault)
     })?;
+    audit::note(settings.load()?, "store.restored", epoch.to_string())?;
     if json {
         writeln!(out, "{}", json!({ "epoch": epoch.to_string() }))?;
     } else {

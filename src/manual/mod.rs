@@ -71,6 +71,7 @@ const PAGES: &[Page] = &[
     written!("widget", "Putting the widget on a page", "在网页中嵌入组件"),
     written!("certificates", "Certificates and the site's authority", "证书与站点 CA"),
     written!("backup", "Backup and repair", "备份与修复"),
+    written!("audit", "Audit log", "审计日志"),
     written!("monitoring", "Monitoring", "监控"),
     written!("commands", "Commands", "命令行"),
     Page {

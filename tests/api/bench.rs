@@ -13,6 +13,8 @@ use posthouse::actors::{self, Desk, Running, Setting};
 use posthouse::base::{Clock, Counters, PeerInfo, Private, Tick, Wall};
 use posthouse::http::{App, Settings, router};
 use posthouse::store;
+use posthouse::store::audit::AuditKeys;
+use posthouse_crypto::family::Family;
 use prost::Message as _;
 use serde_json::{Value, json};
 use tower_service::Service as _;
@@ -42,7 +44,7 @@ pub struct Bench {
     /// Milliseconds that the wall clock is ahead.
     pub ahead_ms: Arc<AtomicU64>,
     running: Option<Running>,
-    folder: PathBuf,
+    pub folder: PathBuf,
 }
 
 pub struct Answer {
@@ -107,6 +109,8 @@ impl Bench {
             claim_code: Some(Private(CODE.to_owned())),
             endpoints: Vec::new(),
             national,
+            audit: AuditKeys::of_folder(&folder, Family::International).expect("audit keys"),
+            audit_days: 180,
         })
         .await
         .expect("the desk starts");

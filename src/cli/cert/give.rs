@@ -20,7 +20,7 @@ use crate::node::identity::{self, World};
 #[command(group(ArgGroup::new("purpose").required(true).args(["sign", "encrypt"])))]
 pub struct Csr {
     #[command(flatten)]
-    settings: Settings,
+    pub(super) settings: Settings,
     /// For the signing certificate.
     #[arg(long)]
     sign: bool,
@@ -43,7 +43,7 @@ impl Csr {
 #[derive(Args, Debug)]
 pub struct Issue {
     #[command(flatten)]
-    settings: Settings,
+    pub(super) settings: Settings,
     /// The agent's sign-in name.
     #[arg(long, value_name = "NAME")]
     agent: String,
@@ -60,6 +60,11 @@ pub struct Issue {
 }
 
 impl Issue {
+    /// What the audit log is told.
+    pub(super) fn about(&self) -> String {
+        self.agent.clone()
+    }
+
     pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
         let loaded = self.settings.load()?;
         let now = SystemClock::default().wall();
@@ -87,7 +92,7 @@ impl Issue {
 #[command(group(ArgGroup::new("which").required(true).args(["agent", "certificate"])))]
 pub struct Revoke {
     #[command(flatten)]
-    settings: Settings,
+    pub(super) settings: Settings,
     /// All that was issued to this sign-in name so far.
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
@@ -97,6 +102,12 @@ pub struct Revoke {
 }
 
 impl Revoke {
+    /// What the audit log is told.
+    pub(super) fn about(&self) -> String {
+        let file = self.certificate.as_ref().map(|path| path.display().to_string());
+        self.agent.clone().or(file).unwrap_or_default()
+    }
+
     pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
         let loaded = self.settings.load()?;
         let data = &loaded.config.data;
@@ -120,7 +131,7 @@ impl Revoke {
 #[derive(Args, Debug)]
 pub struct Export {
     #[command(flatten)]
-    settings: Settings,
+    pub(super) settings: Settings,
     /// Whose: of the international or of the national world.
     #[arg(long, value_enum, default_value = "international")]
     world: WorldName,

@@ -16,7 +16,7 @@ use crate::node::identity::{self, PairFiles};
 #[command(group(ArgGroup::new("world").required(true).args(["certificate", "sign_certificate"])))]
 pub struct Import {
     #[command(flatten)]
-    settings: Settings,
+    pub(super) settings: Settings,
     /// PEM file with the chain, the server's own certificate first.
     #[arg(long, value_name = "FILE", requires = "key")]
     certificate: Option<PathBuf>,
@@ -49,6 +49,12 @@ pub struct Import {
 }
 
 impl Import {
+    /// What the audit log is told.
+    pub(super) fn about(&self) -> String {
+        let file = self.certificate.as_ref().or(self.sign_certificate.as_ref());
+        file.map(|path| path.display().to_string()).unwrap_or_default()
+    }
+
     pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
         let loaded = self.settings.load()?;
         let now = SystemClock::default().wall();

@@ -8,7 +8,8 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use super::{Ending, Failure, Settings};
+use super::operate::has_site;
+use super::{Ending, Failure, Settings, audit};
 use crate::base::{Clock as _, Language};
 use crate::config::Loaded;
 use crate::node::clock::SystemClock;
@@ -60,6 +61,19 @@ enum CaAction {
 
 impl CertCommand {
     pub fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
+        let (settings, deed) = self.action.deed();
+        let ending = self.act(out, language)?;
+        if let Some((what, about)) = deed {
+            let loaded = settings.load()?;
+            // A folder without a site has no log yet; its first start writes that it began.
+            if has_site(&loaded.config.data) {
+                audit::note(loaded, what, about)?;
+            }
+        }
+        Ok(ending)
+    }
+
+    fn act(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
         match self.action {
             Action::Show { settings, json } => show::show(&settings.load()?, json, out, language),
             Action::Renew { settings } => {
@@ -80,6 +94,25 @@ impl CertCommand {
                 taken(&loaded, out, language)
             }
         }
+    }
+}
+
+impl Action {
+    /// What the audit log is told when it is done.
+    fn deed(&self) -> (Settings, Option<(&'static str, String)>) {
+        let (settings, deed) = match self {
+            Self::Show { settings, .. } => (settings, None),
+            Self::Renew { settings } => (settings, Some(("cert.renew", String::new()))),
+            Self::Import(import) => (&import.settings, Some(("cert.import", import.about()))),
+            Self::Csr(csr) => (&csr.settings, None),
+            Self::Issue(issue) => (&issue.settings, Some(("cert.issue", issue.about()))),
+            Self::Revoke(revoke) => (&revoke.settings, Some(("cert.revoke", revoke.about()))),
+            Self::Ca { action: CaAction::Export(export) } => (&export.settings, None),
+            Self::Ca { action: CaAction::Renew { settings } } => {
+                (settings, Some(("ca.renew", String::new())))
+            }
+        };
+        (settings.clone(), deed)
     }
 }
 
