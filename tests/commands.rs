@@ -87,7 +87,8 @@ fn a_desk_whose_self_test_fails_does_not_serve() {
 /// What must be the same whether a server runs or not.
 fn administer(folder: &Path, login: &str) {
     let add = ["agent", "add", "--password-file", "password", "--login", login];
-    assert_eq!(code(&run(folder, &add)), 0);
+    let added = run(folder, &add);
+    assert_eq!(code(&added), 0, "{added:?}");
     let again = run(folder, &add);
     assert_eq!(code(&again), 2, "a name that is taken is the caller's mistake");
     assert_eq!(String::from_utf8_lossy(&again.stderr).lines().count(), 3);
@@ -151,7 +152,7 @@ fn say(server: &Server, text: &str) {
 }
 
 fn row(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap()
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
 #[test]

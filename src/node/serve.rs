@@ -49,6 +49,8 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let router = http::router(app.clone());
     // Caught before anybody can know that the desk runs.
     let signals = Signals::catch().map_err(|error| Fault::new(code::CLI_SYSTEM, error))?;
+    let about = format!("{} {algorithms}", env!("CARGO_PKG_VERSION"));
+    written(&house, "desk.start", about).await;
     for door in doors {
         server.serve(door, router.clone())?;
     }
@@ -57,8 +59,6 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let notifier = Notifier::new(&inputs.variables, std::process::id());
     notifier.ready(&status);
     tracing::info!(listen = %bound, descriptors, "ready");
-    let about = format!("{} {algorithms}", env!("CARGO_PKG_VERSION"));
-    written(&house, "desk.start", about).await;
 
     let (asks, asked) = mpsc::channel(1);
     let control = control::path(&config.data);
