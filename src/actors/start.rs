@@ -1,6 +1,7 @@
 //! Puts the actors together: store, hub, shards, front, publisher; and takes them down again.
 
 use std::hash::RandomState;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -60,12 +61,9 @@ pub struct Running {
 pub async fn start(setting: Setting) -> Result<Running, Fault> {
     let Setting { clock, counters, store: options, shards, claim_code, .. } = setting;
     let (endpoints, national) = (setting.endpoints, setting.national);
-    let blobs = options.blobs()?;
-    let data = options.dir.clone();
+    let (blobs, data) = (options.blobs()?, options.dir.clone());
     let (writer, reader, outcomes_of) = open(options, Arc::clone(&clock)).await?;
-    let (log, opened) = AuditLog::open(&data, setting.audit, clock.wall())?;
-    let audit = Audit::start(log, Arc::clone(&clock), setting.audit_days)
-        .map_err(|source| Fault::Disk { what: "audit log", source })?;
+    let (audit, opened) = open_audit(&data, setting.audit, setting.audit_days, &clock)?;
     let fabric = Fabric::Local(writer.clone());
     let hub = Arc::new(Hub::default());
     let ledger = Arc::new(Ledger::new(fabric.clone()));
@@ -131,6 +129,17 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
     spawn(rotate(desk.clone()));
     tell_opened(&desk, opened).await;
     Ok(Running { desk, writer })
+}
+
+fn open_audit(
+    data: &Path,
+    keys: AuditKeys,
+    days: u32,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Audit, Opened), Fault> {
+    let (log, opened) = AuditLog::open(data, keys, clock.wall())?;
+    let audit = Audit::start(log, Arc::clone(clock), days);
+    Ok((audit.map_err(|source| Fault::Disk { what: "audit log", source })?, opened))
 }
 
 /// What the audit log's own end told. A log that was changed is no reason not to answer visitors.

@@ -191,7 +191,7 @@ impl Step<'_> {
             // The side file names the header that is durable.
             self.file.sync()?;
             side::write(self.disk, self.file, &batch)?;
-            self.seal.expect(batch);
+            self.seal.hold(batch);
             self.seal.settle(self.disk, self.file)?;
         }
         Ok(Resealed { next, pages, unreadable })
@@ -308,7 +308,7 @@ impl Seal {
     }
 
     /// Pages that are read from here until they are durable in their places.
-    fn expect(&self, batch: Batch) {
+    fn hold(&self, batch: Batch) {
         *self.pending.write().unwrap_or_else(PoisonError::into_inner) = batch;
     }
 
@@ -319,7 +319,7 @@ impl Seal {
         let pages = file.length().map_err(Fault::disk("database"))? / SEALED_PAGE;
         let mut page = [0; PAGE_BYTES];
         batch.retain(|at, sealed| *at < pages && self.pages.open(*at, sealed, &mut page).is_ok());
-        self.expect(batch);
+        self.hold(batch);
         match self.settle(disk, file.as_ref()).map_err(Fault::disk("database")) {
             Err(fault) if !fault.passing() => Err(fault),
             Err(_) | Ok(()) => Ok(()),
@@ -336,7 +336,7 @@ impl Seal {
             side::put(file, &pending)?;
         }
         side::clear(disk)?;
-        self.expect(Batch::new());
+        self.hold(Batch::new());
         Ok(())
     }
 
