@@ -32,7 +32,7 @@ exec chroot --userspec=65532:65532 "$@"
 class Container:
     def __init__(self, root, volume):
         self.port = free_port()
-        self.words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", WAY, "sh"]
+        self.words = ["unshare", "--mount", "sh", "-c", WAY, "sh"]
         self.words += [root, volume, root]
         self.environment = {"PATH": "/usr/bin:/usr/sbin:/bin:/sbin", "POSTHOUSE_DATA": "/data"}
 
@@ -43,7 +43,8 @@ class Container:
 
     def serve(self, program):
         listen = ["--listen", f"127.0.0.1:{self.port}"]
-        return subprocess.Popen([*self.words, program, "serve", *listen], env=self.environment)
+        words = [*self.words, program, "serve", *listen]
+        return subprocess.Popen(words, env=self.environment, stderr=subprocess.DEVNULL)
 
 
 def answers(port):
@@ -74,6 +75,9 @@ def talk(root, volume):
         visitor.say(board.QUESTION)
         agent.is_given(visitor.conversation)
         agent.answer(visitor.conversation, board.ANSWER)
+        server.terminate()
+        if server.wait(30) != 0:
+            raise chat.Wrong(f"it did not end well: {server.returncode}")
     finally:
         server.kill()
         server.wait()
