@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use super::{BLOCK_BYTES, RoundKeys, matrix, portable};
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+use super::matrix;
+use super::{BLOCK_BYTES, RoundKeys, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{aesni::AesNi, gfni256::Gfni256, gfni512::Gfni512};
 #[cfg(target_arch = "aarch64")]
