@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use posthouse::base::Wall;
+use posthouse::store::key;
 use posthouse::wire::proto::{entry::Body, message::Content};
 use posthouse_crypto::seal::SEALED_PAGE_BYTES;
 use posthouse_load::client::Visitor;
@@ -151,14 +153,19 @@ fn a_running_site_takes_up_a_master_and_forgets_the_old_one() {
     assert_eq!((&dropped["masters"], &dropped["part"]), (&Value::from(1), &Value::from("nothing")));
     assert_eq!(site.on_the_disk(1), (0, false));
     site.say(5);
+    // A master that is in the key file only, as when the disk was full: it is taken up first.
+    let source = key::Source::Passphrase(passphrase.into());
+    key::rotate(site.server.data(), &source, Wall { ms: 1, trusted: true }).unwrap();
+    let dropped = site.asked(&["store", "rotate", "--drop-old"]);
+    assert_eq!((&dropped["masters"], &dropped["newest"]), (&Value::from(1), &Value::from(3)));
     site.server.kill().unwrap();
     site.server.start().unwrap();
     site.check();
     site.server.stop().unwrap();
     // Without a server the same command does all of it itself.
-    assert_eq!(site.asked(&["store", "rotate"])["newest"], 3);
+    assert_eq!(site.asked(&["store", "rotate"])["newest"], 4);
     assert_eq!(site.asked(&["store", "rotate", "--drop-old"])["masters"], 1);
-    assert_eq!(site.on_the_disk(2), (0, false));
+    assert_eq!(site.on_the_disk(3), (0, false));
     assert_eq!(site.asked(&["store", "check", "--json"])["findings"], Value::Array(Vec::new()));
     std::fs::remove_dir_all(&site.folder).unwrap();
 }

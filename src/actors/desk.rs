@@ -58,6 +58,8 @@ pub(super) struct Inner {
     pub national: bool,
     pub blobs: Blobs,
     pub rotation: watch::Sender<Rotation>,
+    /// Held by a step of a rotation; true when there is to be none any more.
+    pub stopped: Mutex<bool>,
     pub audit: Audit,
     pub draining: AtomicBool,
     pub drain: watch::Sender<Option<u32>>,

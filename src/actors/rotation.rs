@@ -2,12 +2,14 @@
 //! older master sealed anew. Invariant: it is done only after a whole pass that began behind the
 //! newest master; after a restart the pass begins again.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use posthouse_crypto::seal::Keys;
 use tokio::sync::oneshot;
 
 use super::desk::Desk;
+use super::task::spawn;
 use crate::base::code;
 use crate::base::limits::{BUSY_RETRY_MS, ROTATION_AGAIN_MS, WALK_REST, WIPE_REST_MS};
 use crate::desk::Refusal;
@@ -39,8 +41,15 @@ pub struct Rotation {
     pub unreadable: u64,
 }
 
+/// Begins what a restart cut off, and goes on whenever a master is added.
+pub(super) fn start(desk: &Desk) {
+    // Before anybody can ask how far it is.
+    desk.begin_rotation();
+    spawn(rotate(desk.clone()));
+}
+
 /// Writes everything anew whenever there is more than one master, until the desk drains.
-pub(super) async fn rotate(desk: Desk) {
+async fn rotate(desk: Desk) {
     let mut drain = desk.0.drain.subscribe();
     tokio::select! {
         () = rotate_for_ever(&desk) => {}
@@ -91,8 +100,13 @@ impl Desk {
         Ok(())
     }
 
+    /// Waits for a step that runs and allows no more: the folder is about to be given back.
+    pub(super) fn stop_rotation(&self) {
+        *self.0.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
     /// Has the task make a pass when there is more than one master.
-    pub(super) fn begin_rotation(&self) {
+    fn begin_rotation(&self) {
         let Some(disk) = self.sealed() else { return };
         let part = if disk.masters() > 1 { Part::Journal } else { Part::Nothing };
         let (newest, masters) = (disk.newest(), disk.masters());
@@ -174,9 +188,13 @@ impl Desk {
         work: impl FnOnce(&Self, &SealedDisk) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let desk = self.clone();
-        let work = move || match desk.sealed() {
-            Some(disk) => work(&desk, disk),
-            None => Err(Refusal::new(code::STORE_NOT_SEALED)),
+        let work = move || {
+            let stopped = desk.0.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+            match desk.sealed() {
+                _ if *stopped => Err(Refusal::new(code::GOING_AWAY)),
+                Some(disk) => work(&desk, disk),
+                None => Err(Refusal::new(code::STORE_NOT_SEALED)),
+            }
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(done) => done,

@@ -13,7 +13,7 @@ use super::front::{Front, Staff};
 use super::ledger::Ledger;
 use super::publisher::Publisher;
 use super::reads::Reads;
-use super::rotation::rotate;
+use super::rotation;
 use super::shards::ShardTask;
 use super::sweep::sweep;
 use super::task::spawn;
@@ -70,8 +70,7 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
     let (site, site_of) = watch::channel(Arc::new(reader.site()?));
     let (staff, staff_of) = watch::channel(Arc::new(Staff::default()));
     let (front, front_of) = mpsc::channel(FRONT_MAILBOX);
-    let queue = reader.unresolved()?;
-    let epoch = reader.epoch();
+    let (queue, epoch) = (reader.unresolved()?, reader.epoch());
     let reads = Reads::new(reader);
 
     let mut submits = Vec::new();
@@ -119,14 +118,14 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
         national,
         blobs,
         rotation: watch::Sender::default(),
+        stopped: Mutex::default(),
         audit,
         draining: AtomicBool::new(false),
         drain: watch::Sender::new(None),
     }));
     spawn(Front::new(desk.clone(), staff, queue).run(front_of));
     spawn(sweep(desk.clone()));
-    desk.begin_rotation();
-    spawn(rotate(desk.clone()));
+    rotation::start(&desk);
     tell_opened(&desk, opened).await;
     Ok(Running { desk, writer })
 }
@@ -186,8 +185,12 @@ impl Running {
         if let Err(refusal) = self.desk.end_audit().await {
             tracing::warn!(code = refusal.code.0, "the audit log ends without a head");
         }
-        let writer = self.writer;
+        let (desk, writer) = (self.desk.clone(), self.writer);
         // The writer's thread is joined; a failed flush was logged there and is what a crash is.
-        let _ = tokio::task::spawn_blocking(move || writer.close()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            desk.stop_rotation();
+            writer.close();
+        })
+        .await;
     }
 }

@@ -1,6 +1,7 @@
 //! What the operator does with a sealed site's masters: add one, see how far its rotation is, drop
 //! what nothing needs.
 
+use posthouse_crypto::seal::Keys;
 use posthouse_crypto::seal::key_file::KeyFile;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -41,11 +42,18 @@ impl Operator {
             }
             let _turn = self.alone()?;
             // Somebody may have added a master meanwhile.
-            if self.desk.rotation().ok_or_else(not_sealed)?.part == Part::Nothing {
+            let rotation = self.desk.rotation().ok_or_else(not_sealed)?;
+            if rotation.part != Part::Nothing {
+                continue;
+            }
+            let keys = self.keys(|config, source| store::key::open(&config.data, source)).await?;
+            if keys.newest() == rotation.newest {
                 let drop_old =
                     |config: &Config, source: &Source| store::key::drop_old(&config.data, source);
                 return self.change_keys(drop_old).await;
             }
+            // The disk was full when a master was added: it seals nothing yet.
+            self.desk.take_keys(keys).await?;
         }
     }
 
@@ -53,6 +61,16 @@ impl Operator {
         &self,
         change: impl FnOnce(&Config, &Source) -> Result<KeyFile, store::Fault> + Send + 'static,
     ) -> Result<Value, No> {
+        let keys = self.keys(change).await?;
+        self.desk.take_keys(keys).await?;
+        self.rotation()
+    }
+
+    /// The masters in the key file, after what `change` does to it.
+    async fn keys(
+        &self,
+        change: impl FnOnce(&Config, &Source) -> Result<KeyFile, store::Fault> + Send + 'static,
+    ) -> Result<Keys, No> {
         let config = self.config.borrow().clone();
         let source = key_source(&config).ok_or_else(not_sealed)?;
         if self.desk.rotation().is_none() {
@@ -64,9 +82,7 @@ impl Operator {
             Ok(changed) => changed.map_err(|fault| No::of(fault.code(), fault.to_string()))?,
             Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
         };
-        let keys = file.keys().ok_or_else(not_sealed)?;
-        self.desk.take_keys(keys).await?;
-        self.rotation()
+        file.keys().ok_or_else(not_sealed)
     }
 }
 
