@@ -304,5 +304,5 @@ fn an_imported_certificate_is_one_secret_file_and_the_older_two_are_still_read()
     assert_ne!(presented(), own);
     let identity = site.certificates(NOW).international.unwrap();
     let is_secret = |pem: &str| pem.contains("PRIVATE KEY");
-    assert!(!is_secret(&identity.chain_pem()) && is_secret(&identity.key_pem()));
+    assert!(!is_secret(identity.chain_pem()) && is_secret(identity.key_pem()));
 }
