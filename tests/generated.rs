@@ -13,7 +13,11 @@ fn generated_code_matches_the_schema() {
 
     let schema = protox::compile(["posthouse.proto"], [&wire]).expect("the schema compiles");
     prost_build::Config::new()
-        .bytes([".posthouse.v1.Delivery.entry", ".posthouse.v1.Record.entry"])
+        .bytes([
+            ".posthouse.v1.Delivery.entry",
+            ".posthouse.v1.Record.entry",
+            ".posthouse.v1.Sealed.text",
+        ])
         .out_dir(&out)
         .compile_fds(schema)
         .unwrap();

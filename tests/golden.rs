@@ -134,9 +134,9 @@ fn records_keep_their_words() {
     let places = [(Feed::Public(CONVERSATION), Index(1)), (Feed::Site, Index(300))];
     let kept = committed("record/entry", || {
         let mut out = Vec::new();
-        let conversation = entry.conversation;
-        let hash = [6; 16];
-        record::write_entry_record(&mut out, Position(9), &places, &bytes, &hash, conversation);
+        let whose = (entry.conversation, None);
+        let hash = Some(&[6; 16]);
+        record::write_entry_record(&mut out, Position(9), &places, &bytes, hash, whose);
         out
     });
     let read = record::read_record(kept.into()).unwrap();
@@ -144,9 +144,11 @@ fn records_keep_their_words() {
     let content = record::RecordContent::Entry {
         bytes,
         places: places.into_iter().collect(),
-        body_hash: [6; 16],
+        body_hash: Some([6; 16]),
+        slot: None,
     };
     assert_eq!(read.content, content);
+    names.extend(sealed_records_keep_their_words(&places));
     for (name, fact) in facts() {
         names.push(name);
         let kept = committed(&format!("record/{name}"), || {
@@ -158,6 +160,64 @@ fn records_keep_their_words() {
         assert_eq!(read.content, record::RecordContent::Fact(fact), "{name}");
     }
     assert_all_read("record", names);
+}
+
+/// What a sealed store writes: the head of an entry, ids of an attachment, and sealed text.
+fn sealed_records_keep_their_words(places: &[(Feed, Index)]) -> [&'static str; 3] {
+    let entry: &Entry = &entries()[0].1;
+    let whole = wire::encode_entry(entry);
+    let head = whole.slice(..wire::head_length(&whole));
+    let text = Bytes::from_static(&[7; 40]);
+    let sealed = record::Sealed { slot: 300, at: entry.at, text };
+    let whose = (entry.conversation, Some(300));
+    let facts = facts();
+    let row = facts.iter().find_map(|(name, fact)| match fact {
+        record::Fact::Blob(row) if *name == "blob_keyed" => Some(row),
+        _ => None,
+    });
+    let row = row.unwrap();
+    let read = |name: &str, write: &dyn Fn(&mut Vec<u8>)| {
+        let kept = committed(&format!("record/{name}"), || {
+            let mut out = Vec::new();
+            write(&mut out);
+            out
+        });
+        record::read_record(kept.into()).unwrap().content
+    };
+    let content = read("sealed_entry", &|out| {
+        let whose = entry.conversation;
+        record::write_sealed_record(out, Position(9), places, &head, &sealed, whose);
+    });
+    let (places_kept, sealed_kept) = (places.iter().copied().collect(), sealed.clone());
+    let expected = record::RecordContent::SealedEntry {
+        head: head.clone(),
+        places: places_kept,
+        sealed: sealed_kept,
+    };
+    assert_eq!(content, expected);
+    let left = wire::skeleton(&head, entry.at).unwrap();
+    assert_eq!((left.conversation, left.key), (entry.conversation, entry.key));
+
+    let content = read("erasing_entry", &|out| {
+        record::write_entry_record(out, Position(9), places, &whole, None, whose);
+    });
+    let expected = record::RecordContent::Entry {
+        bytes: whole.clone(),
+        places: places.iter().copied().collect(),
+        body_hash: None,
+        slot: Some(300),
+    };
+    assert_eq!(content, expected);
+
+    let content = read("sealed_blob", &|out| {
+        record::write_sealed_blob(out, Position(9), row, &sealed);
+    });
+    let record::RecordContent::SealedBlob { row: left, sealed: kept } = content else {
+        panic!("no attachment")
+    };
+    assert_eq!((left.id, left.attachment.size, kept), (row.id, row.attachment.size, sealed));
+    assert_eq!(record::decode_blob(&record::encode_blob(row)).as_ref(), Ok(row));
+    ["sealed_entry", "erasing_entry", "sealed_blob"]
 }
 
 /// One line for every field and value: what may be added to and never changed.
@@ -223,7 +283,7 @@ fn fields_of_a_newer_version_survive_storage_and_delivery() {
         let mut out = Vec::new();
         let places = [(Feed::Site, Index(1))];
         let of = entry.conversation;
-        record::write_entry_record(&mut out, Position(1), &places, &bytes, &[0; 16], of);
+        record::write_entry_record(&mut out, Position(1), &places, &bytes, None, (of, None));
         let record::RecordContent::Entry { bytes: stored, .. } =
             record::read_record(out.into()).unwrap().content
         else {

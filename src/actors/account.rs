@@ -451,6 +451,7 @@ fn row_number(entry: &Entry) -> u32 {
         | Body::Recalled { .. }
         | Body::Profile(_)
         | Body::Tombstone(_)
+        | Body::Erased { .. }
         | Body::Site(_) => 0,
     }
 }

@@ -68,12 +68,12 @@ impl Desk {
         let found = self.0.reads.run(move |reader| reader.blob(id)).await?;
         let own = found.filter(|row| row.conversation == Some(conversation));
         let row = own.ok_or(Refusal::new(code::NO_BLOB))?;
-        Ok((row.attachment, self.open_blob(id).await?))
+        Ok((row.attachment.clone(), self.open_blob(row).await?))
     }
 
-    pub(super) async fn open_blob(&self, id: BlobId) -> Result<Download, Refusal> {
+    pub(super) async fn open_blob(&self, row: BlobRow) -> Result<Download, Refusal> {
         let blobs = self.0.blobs.clone();
-        let kept = blocking(move || blobs.open(id)).await;
+        let kept = blocking(move || blobs.open(&row)).await;
         Ok(Download(Arc::new(kept.map_err(|_| Refusal::new(code::NO_BLOB))?)))
     }
 }
@@ -136,6 +136,7 @@ impl Upload {
     pub async fn finish(mut self, attachment: Attachment) -> Result<Attachment, Refusal> {
         let blob = self.blob.take().ok_or(Refusal::new(code::READ_ONLY))?;
         let attachment = Attachment { blob: blob.id(), size: blob.size(), ..attachment };
+        let key = blob.key();
         let hash = blocking(move || blob.finish()).await?;
         let row = BlobRow {
             id: attachment.blob,
@@ -143,8 +144,15 @@ impl Upload {
             attachment: attachment.clone(),
             hash,
             at: self.desk.clock().wall(),
+            key,
         };
-        self.desk.0.ledger.append(smallvec![Item::Fact(Fact::Blob(row))]).await?;
+        let kept = self.desk.0.ledger.append(smallvec![Item::Fact(Fact::Blob(row))]).await;
+        if let Err(refusal) = kept {
+            let (blobs, id) = (self.desk.0.blobs.clone(), attachment.blob);
+            // What cannot be removed now has no row, and in a sealed store no key.
+            let _ = blocking(move || blobs.remove(id)).await;
+            return Err(refusal);
+        }
         self.desk.0.counters.uploads.one();
         self.desk.0.counters.upload_bytes.add(attachment.size);
         Ok(attachment)

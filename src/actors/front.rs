@@ -15,7 +15,7 @@ use super::task::spawn;
 use crate::base::limits::{AGENT_GONE_MS, ANSWER_MS};
 use crate::base::{AgentId, ConversationId, Feed, MessageKey, Position, Private, TeamId, Tick};
 use crate::desk::routing::{Proposal, Routing};
-use crate::desk::{Actor, Body, Command, Conversation, Entry, Refusal, Request, Who};
+use crate::desk::{Actor, Body, Command, Conversation, Entry, Refusal, Request, State, Who};
 use crate::session::Status;
 use crate::wire;
 
@@ -178,7 +178,8 @@ impl Front {
                 | Body::Assigned { .. }
                 | Body::Transferred { .. }
                 | Body::Resolved
-                | Body::Reopened => {
+                | Body::Reopened
+                | Body::Erased { .. } => {
                     changed.insert(conversation);
                 }
                 Body::Note(_)
@@ -204,7 +205,7 @@ impl Front {
             return;
         }
         *newest = row.position;
-        if row.state == crate::desk::State::Resolved {
+        if matches!(row.state, State::Resolved | State::Erased) {
             self.rows.remove(&row.id);
         }
         self.routing.update(row, now);

@@ -74,7 +74,7 @@ impl Desk {
         let found = self.0.reads.run(move |reader| reader.blob(id)).await?;
         let own = found.filter(|row| row.conversation.is_none());
         let row = own.ok_or(Refusal::new(code::NO_BLOB))?;
-        Ok((row.attachment, self.open_blob(id).await?))
+        Ok((row.attachment.clone(), self.open_blob(row).await?))
     }
 
     fn pace_picture(&self, of: AgentId) -> Result<(), Refusal> {
@@ -107,13 +107,14 @@ impl Desk {
         let attachment = Attachment { blob: id, size: bytes.len() as u64, ..picture };
         let (blobs, temporary) = (self.0.blobs.clone(), BlobId(random()?));
         blocking(move || {
-            let mut blob = blobs.create(temporary)?;
+            let mut blob = blobs.create_for_site(temporary)?;
             blob.write(&bytes)?;
             blob.finish_as(id)
         })
         .await?;
         let at = self.clock().wall();
-        let row = BlobRow { id, conversation: None, attachment: attachment.clone(), hash, at };
+        let attached = attachment.clone();
+        let row = BlobRow { id, conversation: None, attachment: attached, hash, at, key: None };
         self.0.ledger.append(smallvec![Item::Fact(Fact::Blob(row))]).await?;
         Ok(attachment)
     }

@@ -13,9 +13,11 @@ use super::shard::Durable;
 use super::shards::ShardInput;
 use super::ticket::{Owner, owner};
 use crate::base::Feed;
+use crate::base::code::{self, Code};
 use crate::base::counters::Counters;
-use crate::desk::{Body, Entry, Site};
+use crate::desk::{Body, Entry, Refusal, Site};
 use crate::hub::Hub;
+use crate::session::Input;
 use crate::store::{Fact, Item, Mark, Outcome, Written};
 use crate::wire;
 
@@ -83,6 +85,10 @@ impl Publisher {
                         wire::delivery(*feed, *index, public, &new.bytes)
                     });
                 }
+                if let Some(id) = written.erases() {
+                    self.close(Feed::Public(id), code::NO_CONVERSATION);
+                    self.close(Feed::Full(id), code::ERASED);
+                }
                 entries.push(Arc::clone(&new.entry));
             }
             Item::Fact(Fact::Mark(mark)) => self.publish_mark(mark),
@@ -90,6 +96,11 @@ impl Publisher {
                 Fact::SignIn(_) | Fact::Secret(_) | Fact::ReaderCursor(_) | Fact::Blob(_),
             ) => {}
         }
+    }
+
+    /// The feed is not to be read any more: clients drop what they keep of it.
+    fn close(&self, feed: Feed, code: Code) {
+        self.hub.tell(feed, &Input::ReadRefused { feed, refusal: Refusal::new(code) });
     }
 
     fn publish_mark(&self, mark: &Mark) {

@@ -189,12 +189,19 @@ impl Desk {
                     || conversation.agent == Some(agent)
             }
         };
-        if theirs { Ok(()) } else { Err(Refusal::new(code::NO_CONVERSATION)) }
+        match (theirs, conversation.state) {
+            (true, State::Erased) => Err(Refusal::new(code::ERASED)),
+            (true, _) => Ok(()),
+            (false, _) => Err(Refusal::new(code::NO_CONVERSATION)),
+        }
     }
 
     pub(super) async fn conversation(&self, id: ConversationId) -> Result<Conversation, Refusal> {
-        let found = self.0.reads.run(move |reader| reader.conversation(id)).await?;
-        found.ok_or(Refusal::new(code::NO_CONVERSATION))
+        let read = move |reader: &Reader| {
+            reader.check_key(id)?;
+            reader.conversation(id)
+        };
+        self.0.reads.run(read).await?.ok_or(Refusal::new(code::NO_CONVERSATION))
     }
 
     fn add_what_is_live(&self, snapshot: &mut wire::Snapshot, team: TeamId) {

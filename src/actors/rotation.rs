@@ -20,6 +20,8 @@ use crate::store::{Resealed, SealedDisk};
 pub enum Part {
     Journal,
     Pages,
+    /// Keys of conversations.
+    Conversations,
     Attachments,
     /// Nothing needs an older master.
     #[default]
@@ -131,6 +133,13 @@ impl Desk {
             });
         }
         self.rested(|_, disk| disk.resealed()).await?;
+        self.note(newest, |rotation| rotation.part = Part::Conversations);
+        let mut next = Some(0);
+        while let Some(first) = next {
+            let step = self.rested(move |_, disk| disk.rewrap(first)).await?;
+            next = step.next;
+            self.note(newest, |rotation| rotation.unreadable += step.unreadable);
+        }
         self.note(newest, |rotation| rotation.part = Part::Attachments);
         for digits in 0..=u8::MAX {
             let unreadable = self.rested(move |desk, _| desk.0.blobs.rewrap(digits)).await?;

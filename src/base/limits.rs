@@ -93,6 +93,11 @@ pub const WRITER_QUEUE: usize = 8 * 1024;
 pub const WRITER_QUEUE_BYTES: usize = 16 * 1024 * 1024;
 /// Heads of feeds the writer remembers; a feed beyond is looked up in the database.
 pub const FEED_HEADS: usize = 64 * 1024;
+/// Keys of conversations that are drawn ahead, so that opening one costs no sync of its own: 64 KiB
+/// at each start and for every thousandth conversation.
+pub const BODY_KEYS_DRAWN: u64 = 1_024;
+/// Keys of conversations kept in memory, of half a kilobyte each: those of a few lists.
+pub const BODY_KEYS_CACHED: usize = 1_024;
 /// Items of one database transaction: bounds its memory and the time it takes.
 pub const CHECKPOINT_ITEMS: usize = 32 * 1024;
 /// Age of the last checkpoint at which many, or any, waiting items make a new one. A transaction

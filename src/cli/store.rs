@@ -1,4 +1,4 @@
-//! `posthouse store check|repair|restored|dump`: through the running process, or on the folder
+//! `posthouse store check|repair|restored|rotate|erase|dump`: through the running process, or on the folder
 //! itself when there is none.
 
 use std::collections::HashMap;
@@ -64,6 +64,17 @@ enum Action {
         #[arg(long, conflicts_with = "drop_old")]
         status: bool,
     },
+    /// Erase a conversation for ever: texts, files, the visitor's details.
+    Erase {
+        #[command(flatten)]
+        settings: Settings,
+        /// Id of the conversation, 32 hexadecimal digits.
+        #[arg(long, value_name = "ID")]
+        conversation: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print every entry of the site in order.
     Dump {
         #[command(flatten)]
@@ -87,6 +98,9 @@ impl StoreCommand {
                     (false, false) => Request::Rotate,
                 };
                 rotate(&settings, request, out)
+            }
+            Action::Erase { settings, conversation, json } => {
+                erase(&settings, conversation, json, out, language)
             }
             Action::Dump { settings, jsonl: _ } => dump(&settings, out),
         }
@@ -217,6 +231,33 @@ fn rotate(settings: &Settings, request: Request, out: &mut dyn Write) -> Result<
     Ok(Ending::Done)
 }
 
+/// Says what was done, and in a plain store what may be left.
+fn erase(
+    settings: &Settings,
+    conversation: String,
+    json: bool,
+    out: &mut dyn Write,
+    language: Language,
+) -> Result<Ending, Failure> {
+    let request = Request::Erase { conversation };
+    let done = operate(settings.load()?, request, Absent::Refuse, &mut |_| Ok(()))?;
+    if json {
+        writeln!(out, "{done}")?;
+        return Ok(Ending::Done);
+    }
+    let words = match (done["key_destroyed"] == true, language) {
+        (true, Language::En) => "Erased. Its key is destroyed: nothing of it can be read any more.",
+        (true, Language::Zh) => "已彻底删除。密钥已销毁，其内容再也无法读取。",
+        (false, Language::En) => {
+            "Erased. The store is not sealed: free space of the disk may hold parts of it until it \
+             is used again."
+        }
+        (false, Language::Zh) => "已彻底删除。存储未密封：磁盘空闲空间在被覆盖之前可能仍有残留。",
+    };
+    writeln!(out, "{words}")?;
+    Ok(Ending::Done)
+}
+
 fn options(settings: &Settings) -> Result<store::Options, Failure> {
     let config = settings.load()?.config;
     if !has_site(&config.data) {
@@ -328,6 +369,7 @@ fn kind_and_body(body: &Body) -> (&'static str, Value) {
         Body::Profile(profile) => ("profile", json!({ "name": &*profile.name })),
         Body::Tombstone(Gone::Recalled) => ("tombstone", json!("recalled")),
         Body::Tombstone(Gone::Deleted) => ("tombstone", json!("deleted")),
+        Body::Erased { .. } => ("erased", Value::Null),
         Body::Agent(row) => {
             ("agent", json!({ "agent": row.id.0, "login": row.login, "avatar": row.avatar() }))
         }

@@ -39,6 +39,8 @@ pub enum Command {
         comment: Private,
     },
     Profile(Profile),
+    /// Deletes everything that was said, and whose it was, for ever; an owner or the desk itself.
+    Erase,
 }
 
 /// An agent as the entry `Assigned` shows them.
@@ -85,7 +87,8 @@ impl Request {
 /// What the store knows of a (conversation, sender, key).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prior {
-    pub body_hash: [u8; 16],
+    /// `None`: the conversation was erased. Nobody can tell any more, so it counts as a retry.
+    pub body_hash: Option<[u8; 16]>,
     /// Index of the entry in the sender's feed.
     pub index: Index,
     pub at: Wall,

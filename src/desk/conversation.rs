@@ -17,6 +17,8 @@ pub enum State {
     Queued,
     Assigned,
     Resolved,
+    /// Nothing but its places in the log is left.
+    Erased,
 }
 
 /// One conversation; the fields are those of `ConversationRow` in the schema.
@@ -142,9 +144,26 @@ impl Conversation {
                 }
             }
             Body::Profile(profile) => self.profile = profile.clone(),
+            Body::Erased { inbox, team } => self.erase(*inbox, *team, at_ms),
             Body::Note(_) | Body::Tombstone(_) => {}
             Body::Agent(_) | Body::Team(_) | Body::Inbox(_) | Body::Site(_) => {}
         }
+    }
+
+    /// What came before may be unreadable already, so nothing of it may be seen in the result.
+    fn erase(&mut self, inbox: InboxId, team: TeamId, at_ms: u64) {
+        *self = Self {
+            id: self.id,
+            inbox,
+            team,
+            state: State::Erased,
+            last_ms: at_ms,
+            public_index: self.public_index,
+            full_index: self.full_index,
+            max_key: self.max_key,
+            position: self.position,
+            ..Self::default()
+        };
     }
 
     fn message(&mut self, who: Who, preview: Private, at_ms: u64) {

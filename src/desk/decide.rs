@@ -10,7 +10,7 @@ use super::conversation::{Conversation, State};
 use super::entry::{Author, Body, Content, Profile, QueueReason, Role, Target, Who};
 use super::feeds::Drafting;
 use crate::base::code::{self, Code};
-use crate::base::{MessageKey, Private, Wall, limits};
+use crate::base::{Index, MessageKey, Private, Wall, limits};
 
 type Drafts = Result<Vec<Draft>, Refusal>;
 
@@ -33,7 +33,7 @@ impl Conversation {
         request: &Request,
     ) -> Result<Decision, Refusal> {
         if let Some(prior) = prior {
-            if prior.body_hash != request.body_hash {
+            if prior.body_hash.is_some_and(|hash| hash != request.body_hash) {
                 return refuse(code::KEY_CONFLICT);
             }
             return Ok(Decision::Already { index: prior.index, at: prior.at });
@@ -42,10 +42,15 @@ impl Conversation {
             return refuse(code::BAD_KEY);
         }
         let asked = Asked { conversation: self, now, who, key: request.key };
-        if !self.exists() {
+        // What a damaged key left of a conversation can be erased like any other.
+        let left = self.full_index > Index(0) && request.command == Ok(Command::Erase);
+        if !self.exists() && !left {
             return asked.open(request).map(Decision::Append);
         }
         asked.may_touch()?;
+        if self.state == State::Erased {
+            return refuse(code::ERASED);
+        }
         let command = request.command.as_ref().map_err(|refusal| *refusal)?;
         asked.act(recallable, command).map(Decision::Append)
     }
@@ -157,6 +162,7 @@ impl Asked<'_> {
             Command::Reopen => self.reopen(),
             Command::Rate { score, comment } => self.rate(*score, comment),
             Command::Profile(profile) => self.profile(profile),
+            Command::Erase => self.erase(),
         }
     }
 
@@ -217,7 +223,7 @@ impl Asked<'_> {
                     && self.who.who != Who::System
             }
             State::Resolved => self.who.who != Who::System,
-            State::Absent => false,
+            State::Absent | State::Erased => false,
         };
         if !free {
             return refuse(code::ALREADY_ASSIGNED);
@@ -311,6 +317,14 @@ impl Asked<'_> {
     fn profile(&self, profile: &Profile) -> Drafts {
         let merged = clean::merged(&self.conversation.profile, clean::profile(profile)?);
         self.record(Body::Profile(merged))
+    }
+
+    fn erase(&self) -> Drafts {
+        if self.who.who != Who::System && self.who.role != Some(Role::Owner) {
+            return refuse(code::DENIED);
+        }
+        let (inbox, team) = (self.conversation.inbox, self.conversation.team);
+        self.record(Body::Erased { inbox, team })
     }
 }
 

@@ -70,10 +70,24 @@ pub enum Body {
     Profile(Profile),
     /// Stands in place of a body that is gone.
     Tombstone(Gone),
+    /// Everything that was said is gone; nothing follows in the conversation. It names where the
+    /// conversation stood, because nothing before it can be read any more.
+    Erased {
+        inbox: InboxId,
+        team: TeamId,
+    },
     Agent(AgentRow),
     Team(TeamRow),
     Inbox(InboxRow),
     Site(SiteRow),
+}
+
+impl Body {
+    /// Whether nothing of its conversation is left behind it.
+    #[must_use]
+    pub fn erases(&self) -> bool {
+        matches!(self, Self::Erased { .. })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

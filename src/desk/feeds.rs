@@ -60,10 +60,15 @@ impl Drafting {
         let unowned = owner.is_none() && self.owner.is_none();
         // A team may have seen the message while it was in the queue.
         let recall = matches!(body, Body::Recalled { .. });
+        if matches!(body, Body::Erased { .. }) {
+            // Every console drops what its browser keeps, whose the conversation was once or is.
+            add(Feed::Roster);
+        }
         if is_life_event(&body) || unowned || recall {
-            add(Feed::Team(self.team));
-            if team != TeamId(0) {
-                add(Feed::Team(team));
+            for team in [self.team, team] {
+                if team != TeamId(0) {
+                    add(Feed::Team(team));
+                }
             }
         }
         let conversation = Some(self.conversation);
@@ -79,7 +84,7 @@ impl Drafting {
             Body::Queued { team, .. } => (self.owner, self.team) = (None, *team),
             Body::Assigned { agent, team, .. } => (self.owner, self.team) = (Some(*agent), *team),
             Body::Transferred { to: Target::Team(team), .. } => self.team = *team,
-            Body::Resolved => self.owner = None,
+            Body::Resolved | Body::Erased { .. } => self.owner = None,
             Body::Transferred { to: Target::Agent(_), .. }
             | Body::Message(_)
             | Body::Note(_)
@@ -96,12 +101,14 @@ impl Drafting {
     }
 }
 
-/// What agents keep among themselves: notes, their recall, and details an agent wrote down.
+/// What agents keep among themselves: notes, their recall, details an agent wrote down, and who
+/// erased a conversation, which its visitor does not see any more.
 fn is_internal(who: Who, body: &Body) -> bool {
     match body {
         Body::Note(_) => true,
         Body::Recalled { public, .. } => *public == Index(0),
         Body::Profile(_) => !matches!(who, Who::Visitor(_)),
+        Body::Erased { .. } => true,
         Body::Opened { .. }
         | Body::Message(_)
         | Body::Queued { .. }
@@ -126,7 +133,8 @@ fn is_life_event(body: &Body) -> bool {
         | Body::Transferred { .. }
         | Body::Resolved
         | Body::Reopened
-        | Body::Rated { .. } => true,
+        | Body::Rated { .. }
+        | Body::Erased { .. } => true,
         Body::Message(_)
         | Body::Note(_)
         | Body::Recalled { .. }

@@ -113,7 +113,7 @@ impl Routing {
                 let team = row.team;
                 self.owned.insert(id, Owned { agent, team, unanswered, requeued: None });
             }
-            State::Resolved | State::Absent => {
+            State::Resolved | State::Absent | State::Erased => {
                 self.queue.remove(&id);
                 self.owned.remove(&id);
             }

@@ -41,7 +41,8 @@ impl Site {
             | Body::Rated { .. }
             | Body::Recalled { .. }
             | Body::Profile(_)
-            | Body::Tombstone(_) => {}
+            | Body::Tombstone(_)
+            | Body::Erased { .. } => {}
         }
     }
 

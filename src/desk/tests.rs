@@ -42,6 +42,10 @@ fn lead() -> Actor {
     actor(Who::Agent(AgentId(9)), Some(Role::Supervisor), &[])
 }
 
+fn owner() -> Actor {
+    actor(Who::Agent(AgentId(8)), Some(Role::Owner), &[])
+}
+
 fn router() -> Actor {
     actor(Who::System, None, &[])
 }
@@ -187,10 +191,61 @@ fn only_a_visitor_opens_and_only_with_a_message() {
 }
 
 #[test]
+fn an_owner_or_the_desk_erases_and_nothing_follows() {
+    for who in [owner(), router()] {
+        let mut log = Log::owned();
+        for other in [visitor(1), agent(ANN, &[SALES]), lead()] {
+            assert_eq!(refused(log.act(&other, Command::Erase)), code::DENIED);
+        }
+        let drafts = log.act(&who, Command::Erase).unwrap();
+        let told = [Feed::Full(C), Feed::Inbox(ANN), Feed::Team(SALES), Feed::Roster, Feed::Site];
+        assert_eq!(feeds_of(&drafts[0]), told);
+        assert_eq!((log.row.state, log.row.agent), (State::Erased, None));
+        assert_eq!((&*log.row.preview, &*log.row.profile.name), ("", ""));
+        for command in [text("on"), Command::Reopen, Command::Assign(to(ANN)), Command::Erase] {
+            assert_eq!(refused(log.act(&owner(), command)), code::ERASED);
+        }
+        let mut request = log.request(text("hello again"));
+        request.opening = opening();
+        let again = log.run(&visitor(1), None, &request);
+        assert_eq!(refused(again), code::NO_CONVERSATION, "it is not theirs any more");
+    }
+}
+
+/// A replay after an erasure finds tombstones where entries were, and comes to the same row.
+#[test]
+fn an_erased_conversation_is_the_same_whether_what_came_before_can_be_read_or_not() {
+    let mut log = Log::owned();
+    log.act(&agent(ANN, &[]), text("an answer")).unwrap();
+    log.act(&owner(), Command::Erase).unwrap();
+    let mut replayed = Conversation::absent(C);
+    for (entry, position, public, full) in &log.entries {
+        let mut entry = entry.clone();
+        if !entry.body.erases() {
+            entry.body = Body::Tombstone(Gone::Deleted);
+        }
+        let (position, public, full) = (*position, *public, *full);
+        replayed.apply(&Placed { entry: &entry, position, public, full });
+    }
+    assert_eq!(replayed, log.row);
+}
+
+#[test]
+fn a_retry_into_an_erased_conversation_is_acknowledged_whatever_it_says() {
+    let mut log = Log::opened();
+    log.act(&owner(), Command::Erase).unwrap();
+    let at = Wall { ms: 5, trusted: true };
+    let prior = Some(Prior { body_hash: None, index: Index(3), at });
+    let request = Request::plain(MessageKey::new(1_000, 2), text("anything"));
+    let decision = log.row.decide(at, &visitor(1), prior, None, &request);
+    assert_eq!(decision, Ok(Decision::Already { index: Index(3), at }));
+}
+
+#[test]
 fn a_retry_is_acknowledged_and_a_retry_with_another_body_is_a_conflict() {
     let log = Log::opened();
     let at = Wall { ms: 5, trusted: true };
-    let prior = Some(Prior { body_hash: [7; 16], index: Index(3), at });
+    let prior = Some(Prior { body_hash: Some([7; 16]), index: Index(3), at });
     let mut request = Request::plain(MessageKey::new(1_000, 2), text("hello"));
     request.body_hash = [7; 16];
     // What it names is gone by now; it was accepted once all the same.
@@ -457,6 +512,7 @@ fn command() -> impl Strategy<Value = Command> {
         Just(Command::Resolve),
         Just(Command::Reopen),
         (0..8_u8).prop_map(|score| Command::Rate { score, comment: "c".into() }),
+        Just(Command::Erase),
     ]
 }
 
@@ -490,8 +546,8 @@ proptest! {
             for draft in &drafts {
                 prop_assert!(draft.feeds.contains(&Feed::Site));
                 prop_assert!(draft.feeds.contains(&Feed::Full(C)));
-                let note = matches!(draft.entry.body, Body::Note(_));
-                prop_assert_eq!(draft.feeds.contains(&Feed::Public(C)), !note);
+                let internal = matches!(draft.entry.body, Body::Note(_) | Body::Erased { .. });
+                prop_assert_eq!(draft.feeds.contains(&Feed::Public(C)), !internal);
                 let mut once = draft.feeds.to_vec();
                 once.sort();
                 once.dedup();

@@ -131,6 +131,7 @@ fn status(refusal: Refusal) -> StatusCode {
         | code::NO_AUTHORITY
         | code::NO_ROW
         | code::NO_WEB => StatusCode::NOT_FOUND,
+        code::ERASED => StatusCode::GONE,
         code::METHOD => StatusCode::METHOD_NOT_ALLOWED,
         code::CLAIMED
         | code::NOT_CLAIMED

@@ -150,4 +150,6 @@ routes! {
         => Nothing, Json("Conversations"); "A list of conversations"; get(api::conversations::list);
     "get" "/v1/conversations/{id}" Agent [] => Nothing, Json("Conversation"); "One conversation";
         get(api::conversations::show);
+    "delete" "/v1/conversations/{id}" Agent [] => Nothing, Json("Erasure");
+        "Erase a conversation for ever"; delete(api::conversations::erase);
 }

@@ -203,6 +203,7 @@ fn state(state: State) -> &'static str {
         State::Queued => "queued",
         State::Assigned => "assigned",
         State::Resolved => "resolved",
+        State::Erased => "erased",
     }
 }
 

@@ -158,6 +158,13 @@ impl Hub {
         self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells every follower of the feed.
+    pub fn tell(&self, feed: Feed, input: &SessionInput) {
+        for follower in self.followers(feed) {
+            follower.push(input.clone());
+        }
+    }
+
     fn followers(&self, feed: Feed) -> Followers {
         self.part(&feed).get(&feed).cloned().unwrap_or_default()
     }

@@ -33,6 +33,8 @@ pub enum Request {
     AgentResetPassword { login: String, password: String },
     /// A row for each entry: `{index, entry}`, the entry in base64.
     Dump,
+    /// Erases a conversation for ever; answers `{key_destroyed, removed}`.
+    Erase { conversation: String },
     /// Looks over the running store; a row now and then, answers what was seen.
     StoreCheck,
     /// The same, and mends what can be mended while the store runs.

@@ -15,7 +15,7 @@ use super::reload::Reloaded;
 use super::{banner, identity, notify};
 use crate::actors::{Claim, Deed, Desk, Doer};
 use crate::base::code::{self, Code};
-use crate::base::{Index, Private, TeamId};
+use crate::base::{ConversationId, Index, Private, TeamId};
 use crate::config::Config;
 use crate::desk::{NewAgent, Refusal, Role, SiteCommand};
 use crate::health::{self, Listener, Probe};
@@ -74,6 +74,7 @@ impl Operator {
                 self.reset_password(&login, password).await
             }
             Request::Dump => self.dump(rows).await,
+            Request::Erase { conversation } => self.erase(conversation).await,
             Request::StoreCheck => self.check_store(rows).await,
             Request::StoreRepair => self.repair_store(rows).await,
             Request::Rotate => self.rotate_keys().await,
@@ -215,6 +216,15 @@ impl Operator {
             }
         }
         Ok(json!({ "entries": head.0 }))
+    }
+
+    async fn erase(&self, conversation: String) -> Result<Value, No> {
+        let Some(id) = ConversationId::from_hex(&conversation) else {
+            return Err(No { code: code::NO_CONVERSATION, about: conversation });
+        };
+        let erased = self.desk.erase_as_operator(id).await;
+        let erased = erased.map_err(|refusal| No { code: refusal.code, about: conversation })?;
+        Ok(json!({ "key_destroyed": erased.key_destroyed, "removed": erased.removed }))
     }
 
     /// The right to read the whole store; there is one.

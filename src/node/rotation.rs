@@ -98,6 +98,7 @@ fn rotation_row(rotation: Rotation) -> Value {
         "part": match rotation.part {
             Part::Journal => "journal",
             Part::Pages => "pages",
+            Part::Conversations => "conversations",
             Part::Attachments => "attachments",
             Part::Nothing => "nothing",
         },

@@ -1,5 +1,5 @@
 //! Moves items from the journal into the database, many in one transaction. Deterministic: the same
-//! items make the same rows, so a replay after a crash changes nothing.
+//! items make the same rows (sealed anew each time), so a replay after a crash changes nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,35 +7,48 @@ use std::sync::Arc;
 use bytes::Bytes;
 use redb::{ReadableTable, Table, WriteTransaction};
 
+use super::body_keys::BodyKeys;
+use super::envelope::{self, EntryRecord, Sealing, read_row, write_fact, write_row};
 use super::fault::Fault;
 use super::row::{self, LogRow};
 use super::tables::{self, BLOCK, Key};
 use super::words::{Fact, Item, NewEntry, Written, conversation_indices};
-use crate::base::{ConversationId, Feed, Index, Position};
-use crate::desk::{Body, Conversation, Placed};
-use crate::wire::{decode_conversation, decode_entry, encode_conversation, encode_entry};
+use crate::base::{BlobId, ConversationId, Feed, Index, Position};
+use crate::desk::{Body, Conversation, Gone, Placed, State};
+use crate::wire::record::{RecordContent, read_record};
+use crate::wire::{decode_entry, encode_entry};
 
 /// Writes the items that the database has not, and `applied` with them; they follow each other
 /// without a hole. It may have some: a commit whose last sync failed can turn out to be there.
 ///
 /// # Errors
 /// The disk fails, or a row that must be read is damaged.
-pub fn apply(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> {
+pub fn apply(
+    txn: &WriteTransaction,
+    items: &[Arc<Written>],
+    keys: Option<&BodyKeys>,
+) -> Result<(), Fault> {
     let Some(last) = items.last() else { return Ok(()) };
     let mut meta = txn.open_table(tables::META)?;
     let applied = meta.get("applied")?.and_then(|a| a.value().try_into().ok());
     let applied = applied.map_or(0, u64::from_be_bytes);
     let items = &items[items.partition_point(|item| item.position.0 <= applied)..];
-    log(txn, items)?;
+    log(txn, items, keys)?;
     feeds(txn, items)?;
-    keys(txn, items)?;
-    conversations(txn, items)?;
-    recalls(txn, items)?;
+    message_keys(txn, items)?;
+    conversations(txn, items, keys)?;
+    recalls(txn, items, keys)?;
     site(txn, items)?;
     for written in items {
         if let Item::Fact(fact) = &written.item {
-            self::fact(txn, written.position, fact)?;
+            let sealing = Sealing { keys, slot: written.slot };
+            self::fact(txn, written.position, fact, sealing)?;
         }
+    }
+    let slots = slots(txn, items)?.max(last_slot(&meta)?);
+    meta.insert("slots", slots.to_be_bytes().as_slice())?;
+    for id in items.iter().filter_map(|written| written.erases()) {
+        erasure(txn, id, keys)?;
     }
     meta.insert("applied", last.position.0.to_be_bytes().as_slice())?;
     Ok(())
@@ -48,16 +61,47 @@ fn entries(items: &[Arc<Written>]) -> impl Iterator<Item = (&Written, &NewEntry)
     })
 }
 
-fn log(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> {
+fn log(
+    txn: &WriteTransaction,
+    items: &[Arc<Written>],
+    keys: Option<&BodyKeys>,
+) -> Result<(), Fault> {
     let mut log = txn.open_table(tables::LOG)?;
     let mut out = Vec::new();
     for (written, new) in entries(items) {
-        let conversation = new.entry.conversation;
-        let (position, places) = (written.position, &written.places);
-        row::write(&mut out, position, places, &new.bytes, &new.body_hash, conversation);
-        log.insert(position.0, out.as_slice())?;
+        let record = EntryRecord {
+            position: written.position,
+            places: &written.places,
+            bytes: &new.bytes,
+            entry: &new.entry,
+            body_hash: &new.body_hash,
+        };
+        row::write(&mut out, record, Sealing { keys, slot: written.slot })?;
+        log.insert(written.position.0, out.as_slice())?;
     }
     Ok(())
+}
+
+/// Notes where the keys of conversations are; the last place among them.
+fn slots(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<u64, Fault> {
+    let mut table = txn.open_table(tables::SLOTS)?;
+    let mut last = 0;
+    for written in items {
+        if let (Some(slot), Some(id)) = (written.slot, written.conversation()) {
+            table.insert(id.to_bytes().as_slice(), slot)?;
+            last = last.max(slot);
+        }
+    }
+    Ok(last)
+}
+
+/// The last slot that a conversation has.
+///
+/// # Errors
+/// The disk fails.
+pub fn last_slot(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<u64, Fault> {
+    let last = meta.get("slots")?.and_then(|last| last.value().try_into().ok());
+    Ok(last.map_or(0, u64::from_be_bytes))
 }
 
 fn feeds(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> {
@@ -88,7 +132,7 @@ pub fn block_of(index: Index) -> u64 {
     index.0.saturating_sub(1) / BLOCK
 }
 
-fn keys(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> {
+fn message_keys(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> {
     let mut table = txn.open_table(tables::KEYS)?;
     let mut keys: Vec<(Key, u64)> = entries(items)
         .filter_map(|(written, new)| {
@@ -104,7 +148,11 @@ fn keys(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> {
     Ok(())
 }
 
-fn conversations(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> {
+fn conversations(
+    txn: &WriteTransaction,
+    items: &[Arc<Written>],
+    keys: Option<&BodyKeys>,
+) -> Result<(), Fault> {
     let mut rows = txn.open_table(tables::CONVERSATIONS)?;
     let mut lists = txn.open_table(tables::LISTS)?;
     let mut touched: BTreeMap<ConversationId, Vec<(&Written, &NewEntry)>> = BTreeMap::new();
@@ -114,13 +162,18 @@ fn conversations(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), F
         }
     }
     for (id, entries) in touched {
-        let before = rows.get(id.to_bytes().as_slice())?.map(|row| read_conversation(row.value()));
+        let before = rows.get(id.to_bytes().as_slice())?.map(|row| read_row(row.value(), keys));
         let before = before.transpose()?;
         let mut now = before.clone().unwrap_or_else(|| Conversation::absent(id));
+        let mut sealing = Sealing { keys, slot: None };
         for (written, new) in entries {
             advance(&mut now, written, new);
+            sealing.slot = written.slot;
         }
-        rows.insert(id.to_bytes().as_slice(), encode_conversation(&now).as_slice())?;
+        if now.state == State::Erased {
+            sealing.slot = None;
+        }
+        rows.insert(id.to_bytes().as_slice(), write_row(&now, sealing)?.as_slice())?;
         let old = before.as_ref().map(tables::lists_of).unwrap_or_default();
         let new = tables::lists_of(&now);
         for key in old.iter().filter(|key| !new.contains(key)) {
@@ -142,16 +195,12 @@ pub fn advance(conversation: &mut Conversation, written: &Written, new: &NewEntr
     }
 }
 
-/// Reads a conversation's row.
-///
-/// # Errors
-/// The row is damaged.
-pub fn read_conversation(row: &[u8]) -> Result<Conversation, Fault> {
-    decode_conversation(row).map_err(|_| Fault::DatabaseDamaged("a conversation's row".to_owned()))
-}
-
 /// Writes tombstones over the bodies that these items recall.
-fn recalls(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> {
+fn recalls(
+    txn: &WriteTransaction,
+    items: &[Arc<Written>],
+    keys: Option<&BodyKeys>,
+) -> Result<(), Fault> {
     let mut log = txn.open_table(tables::LOG)?;
     let feeds = txn.open_table(tables::FEEDS)?;
     for (_, new) in entries(items) {
@@ -162,20 +211,85 @@ fn recalls(txn: &WriteTransaction, items: &[Arc<Written>]) -> Result<(), Fault> 
         let positions = block.map(|block| tables::read_block(block.value())).unwrap_or_default();
         let slot = usize::try_from(full.0.saturating_sub(1) % BLOCK).unwrap_or(0);
         if let Some(position) = positions.get(slot) {
-            bury(&mut log, *position)?;
+            bury(&mut log, *position, Gone::Recalled, keys)?;
         }
     }
     Ok(())
 }
 
-fn bury(log: &mut Table<'_, u64, &[u8]>, position: Position) -> Result<(), Fault> {
-    let row = log.get(position.0)?.map(|row| LogRow::read(position, row.value())).transpose()?;
-    let Some(mut row) = row else { return Ok(()) };
+/// Writes tombstones over everything that was said in a conversation, and forgets its files.
+fn erasure(
+    txn: &WriteTransaction,
+    id: ConversationId,
+    keys: Option<&BodyKeys>,
+) -> Result<(), Fault> {
+    let mut log = txn.open_table(tables::LOG)?;
+    let feeds = txn.open_table(tables::FEEDS)?;
+    let feed = tables::feed_key(Feed::Full(id));
+    let (low, high) = (tables::block_key(&feed, 0), tables::block_key(&feed, u64::MAX));
+    for row in feeds.range(low.as_slice()..=high.as_slice())? {
+        for position in tables::read_block(row?.1.value()) {
+            bury(&mut log, position, Gone::Deleted, keys)?;
+        }
+    }
+    let mut blobs = txn.open_table(tables::BLOBS)?;
+    for blob in blobs_of(&blobs, id)? {
+        blobs.remove(blob.to_bytes().as_slice())?;
+    }
+    txn.open_table(tables::BLOB_BYTES)?.remove(tables::blob_owner(Some(id)).as_slice())?;
+    Ok(())
+}
+
+/// The attachments of a conversation. It reads all there are: erasures are few, and an index of
+/// them would be paid for by every upload.
+///
+/// # Errors
+/// The disk fails, or a row is damaged.
+pub fn blobs_of(
+    blobs: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    id: ConversationId,
+) -> Result<Vec<BlobId>, Fault> {
+    let mut found = Vec::new();
+    for row in blobs.iter()? {
+        let (blob, row) = row?;
+        let record = read_record(Bytes::copy_from_slice(row.value()));
+        let owner = match record.map(|record| record.content) {
+            Ok(RecordContent::Fact(Fact::Blob(row)) | RecordContent::SealedBlob { row, .. }) => {
+                row.conversation
+            }
+            Ok(
+                RecordContent::Fact(_)
+                | RecordContent::Entry { .. }
+                | RecordContent::SealedEntry { .. },
+            )
+            | Err(_) => return Err(damaged_fact()),
+        };
+        if owner == Some(id) {
+            found.extend(BlobId::from_bytes(blob.value()));
+        }
+    }
+    Ok(found)
+}
+
+fn bury(
+    log: &mut Table<'_, u64, &[u8]>,
+    position: Position,
+    gone: Gone,
+    keys: Option<&BodyKeys>,
+) -> Result<(), Fault> {
+    let row = log.get(position.0)?.map(|row| LogRow::read(position, row.value(), keys));
+    let Some(row) = row.transpose()? else { return Ok(()) };
     let entry = decode_entry(&row.bytes).map_err(|_| Fault::RowDamaged { position: position.0 })?;
-    let Some(tombstone) = row::tombstone(&entry) else { return Ok(()) };
-    row.bytes = encode_entry(&tombstone);
+    let Some(tombstone) = row::tombstone(&entry, gone) else { return Ok(()) };
+    let record = EntryRecord {
+        position,
+        places: &row.places,
+        bytes: &encode_entry(&tombstone),
+        entry: &tombstone,
+        body_hash: &row.body_hash.unwrap_or_default(),
+    };
     let mut out = Vec::new();
-    row.write(entry.conversation, &mut out);
+    row::write(&mut out, record, Sealing { keys, slot: row.slot })?;
     log.insert(position.0, out.as_slice())?;
     Ok(())
 }
@@ -210,16 +324,22 @@ fn site_name(body: &Body) -> Option<(u8, u32)> {
         | Body::Rated { .. }
         | Body::Recalled { .. }
         | Body::Profile(_)
-        | Body::Tombstone(_) => None,
+        | Body::Tombstone(_)
+        | Body::Erased { .. } => None,
     }
 }
 
-fn fact(txn: &WriteTransaction, position: Position, fact: &Fact) -> Result<(), Fault> {
-    let record = || {
-        let mut out = Vec::new();
-        crate::wire::record::write_fact_record(&mut out, position, fact);
-        out
-    };
+fn fact(
+    txn: &WriteTransaction,
+    position: Position,
+    fact: &Fact,
+    sealing: Sealing<'_>,
+) -> Result<(), Fault> {
+    let mut record = Vec::new();
+    if !write_fact(&mut record, position, fact, sealing)? {
+        // Its conversation was erased meanwhile.
+        return Ok(());
+    }
     match fact {
         Fact::Mark(mark) => {
             let mut places = [0; 16];
@@ -233,7 +353,7 @@ fn fact(txn: &WriteTransaction, position: Position, fact: &Fact) -> Result<(), F
         }
         Fact::SignIn(row) => {
             let mut table = txn.open_table(tables::SIGN_INS)?;
-            table.insert(row.token_hash.as_slice(), record().as_slice())?;
+            table.insert(row.token_hash.as_slice(), record.as_slice())?;
         }
         Fact::Secret(row) => {
             txn.open_table(tables::SECRETS)?.insert(row.agent.0, &*row.password)?;
@@ -243,7 +363,7 @@ fn fact(txn: &WriteTransaction, position: Position, fact: &Fact) -> Result<(), F
         }
         Fact::Blob(row) => {
             let mut blobs = txn.open_table(tables::BLOBS)?;
-            let new = blobs.insert(row.id.to_bytes().as_slice(), record().as_slice())?.is_none();
+            let new = blobs.insert(row.id.to_bytes().as_slice(), record.as_slice())?.is_none();
             if new {
                 let mut sums = txn.open_table(tables::BLOB_BYTES)?;
                 let conversation = tables::blob_owner(row.conversation);
@@ -258,12 +378,19 @@ fn fact(txn: &WriteTransaction, position: Position, fact: &Fact) -> Result<(), F
 /// The fact in a row.
 ///
 /// # Errors
-/// The row is damaged.
-pub fn read_fact(row: &[u8]) -> Result<Fact, Fault> {
-    match crate::wire::record::read_record(Bytes::copy_from_slice(row)).map(|r| r.content) {
-        Ok(crate::wire::record::RecordContent::Fact(fact)) => Ok(fact),
-        Ok(crate::wire::record::RecordContent::Entry { .. }) | Err(_) => {
-            Err(Fault::DatabaseDamaged("a fact's row".to_owned()))
+/// The row is damaged, or the disk does not read.
+pub fn read_fact(row: &[u8], keys: Option<&BodyKeys>) -> Result<Fact, Fault> {
+    match read_record(Bytes::copy_from_slice(row)).map(|record| record.content) {
+        Ok(RecordContent::Fact(fact)) => Ok(fact),
+        Ok(RecordContent::SealedBlob { row, sealed }) => {
+            envelope::open_blob(row, &sealed, keys).map(Fact::Blob)
+        }
+        Ok(RecordContent::Entry { .. } | RecordContent::SealedEntry { .. }) | Err(_) => {
+            Err(damaged_fact())
         }
     }
+}
+
+fn damaged_fact() -> Fault {
+    Fault::DatabaseDamaged("a fact's row".to_owned())
 }

@@ -11,21 +11,30 @@ use std::sync::{Arc, PoisonError, RwLock};
 use posthouse_crypto::family::Family;
 use posthouse_crypto::hash::Sha256;
 use posthouse_crypto::seal::{
-    self, BadSeal, CHUNK_BYTES, HEAD_BYTES, Keys, Purpose, RecordKeys, StreamReader, StreamWriter,
+    self, BadSeal, CHUNK_BYTES, HEAD_BYTES, KEYED_HEAD, Keys, Purpose, RecordKeys, StreamReader,
+    StreamWriter,
 };
 use posthouse_crypto::token::NoRandomness;
 
 use super::Fault;
 use crate::base::BlobId;
+use crate::wire::{BlobRow, FileKey};
 
 const WHAT: &str = "attachment";
 /// A chunk as it lies on the disk: with its tag.
 const SEALED_CHUNK: usize = CHUNK_BYTES + 16;
 
+/// Where an attachment lies in the data folder.
+#[must_use]
+pub fn name(id: BlobId) -> String {
+    let name = id.to_string();
+    format!("blobs/{}/{name}", &name[30..])
+}
+
 /// The folder of attachments.
 #[derive(Clone, Debug)]
 pub struct Blobs {
-    folder: PathBuf,
+    data: PathBuf,
     wrap: Option<Wrap>,
 }
 
@@ -56,6 +65,8 @@ pub struct NewBlob {
 #[derive(Debug)]
 struct Chunks {
     writer: StreamWriter,
+    /// The key is kept elsewhere.
+    keyed: bool,
     chunk: Vec<u8>,
 }
 
@@ -64,6 +75,8 @@ struct Chunks {
 pub struct KeptBlob {
     file: File,
     seal: Option<Box<StreamReader>>,
+    /// Bytes before the first chunk.
+    head: u64,
     size: u64,
 }
 
@@ -81,56 +94,100 @@ impl Blobs {
             }
             None => None,
         };
-        Ok(Self { folder: data.join("blobs"), wrap })
+        Ok(Self { data: data.to_owned(), wrap })
+    }
+
+    /// Whether the store is sealed.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.wrap.is_some()
     }
 
     /// Where an attachment lies.
     #[must_use]
     pub fn path(&self, id: BlobId) -> PathBuf {
-        let name = id.to_string();
-        self.folder.join(&name[30..]).join(name)
+        self.data.join(name(id))
     }
 
     /// Length of an attachment in the clear; `None` when there is no file that could be one.
     #[must_use]
-    pub fn size(&self, id: BlobId) -> Option<u64> {
-        let length = fs::metadata(self.path(id)).ok()?.len();
-        if self.wrap.is_some() { seal::plain_bytes(length) } else { Some(length) }
+    pub fn size(&self, row: &BlobRow) -> Option<u64> {
+        let length = fs::metadata(self.path(row.id)).ok()?.len();
+        match (&self.wrap, &row.key) {
+            (None, _) => Some(length),
+            (Some(_), None) => seal::plain_bytes(length, HEAD_BYTES),
+            (Some(_), Some(_)) => seal::plain_bytes(length, KEYED_HEAD.len()),
+        }
     }
 
     /// Opens an attachment.
     ///
     /// # Errors
     /// There is none, the disk does not read, or it was changed.
-    pub fn open(&self, id: BlobId) -> Result<KeptBlob, Fault> {
+    pub fn open(&self, row: &BlobRow) -> Result<KeptBlob, Fault> {
         let open = || {
-            let file = File::open(self.path(id))?;
+            let file = File::open(self.path(row.id))?;
             let length = file.metadata()?.len();
             let Some(wrap) = &self.wrap else {
-                return Ok(KeptBlob { file, seal: None, size: length });
+                return Ok(KeptBlob { file, seal: None, head: 0, size: length });
             };
-            let size = seal::plain_bytes(length).ok_or_else(broken)?;
-            let reader = || {
-                let mut head = [0; HEAD_BYTES];
-                file.read_exact_at(&mut head, 0)?;
-                StreamReader::open(wrap.family, &wrap.keys, &id.to_bytes(), &head)
-                    .map_err(|_| broken())
+            let (reader, head) = match &row.key {
+                Some(FileKey(key)) => {
+                    let mut head = [0; KEYED_HEAD.len()];
+                    file.read_exact_at(&mut head, 0)?;
+                    if head != *KEYED_HEAD {
+                        return Err(broken());
+                    }
+                    (StreamReader::with_key(wrap.family, key), head.len())
+                }
+                None => {
+                    let reader = || {
+                        let mut head = [0; HEAD_BYTES];
+                        file.read_exact_at(&mut head, 0)?;
+                        let place = row.id.to_bytes();
+                        StreamReader::open(wrap.family, &wrap.keys, &place, &head)
+                            .map_err(|_| broken())
+                    };
+                    // Once more: a rotation may write the head at this moment.
+                    (reader().or_else(|_| reader())?, HEAD_BYTES)
+                }
             };
-            // Once more: a rotation may write the head at this moment.
-            let reader = reader().or_else(|_| reader())?;
-            Ok(KeptBlob { file, seal: Some(Box::new(reader)), size })
+            let size = seal::plain_bytes(length, head).ok_or_else(broken)?;
+            Ok(KeptBlob { file, seal: Some(Box::new(reader)), head: head as u64, size })
         };
         open().map_err(Fault::disk(WHAT))
     }
 
-    /// Begins a file under a name of its own.
+    /// Removes an attachment that no row came to name.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub fn remove(&self, id: BlobId) -> Result<(), Fault> {
+        fs::remove_file(self.path(id)).map_err(Fault::disk(WHAT))
+    }
+
+    /// Begins a file of a conversation under a name of its own. In a sealed store its key is kept
+    /// nowhere but in the row that `key` is put into, so that it goes with the conversation's.
     ///
     /// # Errors
     /// The disk does not take it.
     pub fn create(&self, id: BlobId) -> Result<NewBlob, Fault> {
+        self.begin(id, KEYED_HEAD)
+    }
+
+    /// Begins a file of the site's own, which keeps its key in its head.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub fn create_for_site(&self, id: BlobId) -> Result<NewBlob, Fault> {
+        self.begin(id, &[0; HEAD_BYTES])
+    }
+
+    /// The head names the site's own file, whose name is known at its end.
+    fn begin(&self, id: BlobId, head: &[u8]) -> Result<NewBlob, Fault> {
         let path = self.unfinished(id);
         let open = || {
-            fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+            fs::create_dir_all(path.parent().unwrap_or(&self.data))?;
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)
         };
         let file = open().map_err(Fault::disk(WHAT))?;
@@ -138,9 +195,9 @@ impl Blobs {
         let mut blob = NewBlob { id, blobs, file, seal: None, hash, size: 0, finished: false };
         if let Some(wrap) = &self.wrap {
             let writer = StreamWriter::begin(wrap.family).map_err(no_randomness)?;
-            // The head names the file, whose name is known at its end.
-            blob.file.write_all(&[0; HEAD_BYTES]).map_err(Fault::disk(WHAT))?;
-            blob.seal = Some(Box::new(Chunks { writer, chunk: Vec::new() }));
+            blob.file.write_all(head).map_err(Fault::disk(WHAT))?;
+            let keyed = head == KEYED_HEAD;
+            blob.seal = Some(Box::new(Chunks { writer, keyed, chunk: Vec::new() }));
         }
         Ok(blob)
     }
@@ -153,8 +210,8 @@ impl Blobs {
         }
     }
 
-    /// Has the newest master wrap the keys of the attachments whose ids end in these two digits;
-    /// returns how many do not open. A head lies in one sector: it is the old or the new one.
+    /// Has the newest master wrap the keys of the site's own files whose ids end in these two digits;
+    /// returns how many do not open. Those of conversations stand in their rows. A head lies in one sector: it is the old or the new one.
     ///
     /// # Errors
     /// The disk fails.
@@ -162,7 +219,7 @@ impl Blobs {
         let Some(wrap) = &self.wrap else { return Ok(0) };
         let work = || {
             let mut unreadable = 0;
-            let found = match fs::read_dir(self.folder.join(format!("{digits:02x}"))) {
+            let found = match fs::read_dir(self.data.join(format!("blobs/{digits:02x}"))) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
                 found => found?,
             };
@@ -172,6 +229,10 @@ impl Blobs {
                     continue;
                 };
                 let file = OpenOptions::new().read(true).write(true).open(found.path())?;
+                let mut kind = [0; KEYED_HEAD.len()];
+                if file.read_exact_at(&mut kind, 0).is_ok() && kind == *KEYED_HEAD {
+                    continue;
+                }
                 let mut head = [0; HEAD_BYTES];
                 let read = file.read_exact_at(&mut head, 0);
                 match read.map(|()| seal::rewrap(&wrap.keys, &id.to_bytes(), &mut head)) {
@@ -237,7 +298,7 @@ impl KeptBlob {
             let rest = usize::try_from(self.size - last * CHUNK_BYTES as u64).unwrap_or(0);
             sealed.truncate(rest + SEALED_CHUNK - CHUNK_BYTES);
         }
-        let at = HEAD_BYTES as u64 + number * SEALED_CHUNK as u64;
+        let at = self.head + number * SEALED_CHUNK as u64;
         self.file.read_exact_at(&mut sealed, at)?;
         let counted = u32::try_from(number).map_err(|_| broken())?;
         let opened = reader.chunk(counted, number == last, &mut sealed);
@@ -257,6 +318,13 @@ impl NewBlob {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// What the row must keep to open the file.
+    #[must_use]
+    pub fn key(&self) -> Option<FileKey> {
+        let chunks = self.seal.as_ref().filter(|chunks| chunks.keyed)?;
+        Some(FileKey(chunks.writer.key().clone()))
     }
 
     /// # Errors
@@ -296,9 +364,12 @@ impl NewBlob {
         let _naming =
             naming.as_ref().map(|lock| lock.read().unwrap_or_else(PoisonError::into_inner));
         if let (Some(chunks), Some(wrap)) = (&mut self.seal, &self.blobs.wrap) {
-            let head = chunks.writer.head(&wrap.keys, &id.to_bytes()).map_err(no_randomness)?;
-            let put = chunks.put(true, &mut self.file);
-            put.and_then(|()| self.file.write_all_at(&head, 0)).map_err(Fault::disk(WHAT))?;
+            chunks.put(true, &mut self.file).map_err(Fault::disk(WHAT))?;
+            if !chunks.keyed {
+                let head = chunks.writer.head(&wrap.keys, &id.to_bytes());
+                let head = head.map_err(no_randomness)?;
+                self.file.write_all_at(&head, 0).map_err(Fault::disk(WHAT))?;
+            }
         }
         self.name(id).map_err(Fault::disk(WHAT))
     }
@@ -306,7 +377,7 @@ impl NewBlob {
     fn name(&self, id: BlobId) -> io::Result<()> {
         self.file.sync_all()?;
         let path = self.blobs.path(id);
-        fs::create_dir_all(path.parent().unwrap_or(&self.blobs.folder))?;
+        fs::create_dir_all(path.parent().unwrap_or(&self.blobs.data))?;
         fs::rename(self.blobs.unfinished(self.id), &path)?;
         for folder in path.ancestors().skip(1).take(3) {
             File::open(folder)?.sync_all()?;
@@ -368,6 +439,18 @@ mod tests {
         Keys::new(Family::National, vec![(1, master)]).unwrap()
     }
 
+    /// The row of an attachment, as far as its file goes.
+    fn row(id: BlobId, key: Option<FileKey>) -> BlobRow {
+        BlobRow {
+            id,
+            conversation: None,
+            attachment: crate::desk::Attachment::named(id),
+            hash: [1; 32],
+            at: crate::base::Wall::default(),
+            key,
+        }
+    }
+
     fn whole(blob: &KeptBlob) -> Result<Vec<u8>, Fault> {
         let mut all = Vec::new();
         loop {
@@ -389,7 +472,7 @@ mod tests {
         let hash = blob.finish().unwrap();
         assert_eq!(hash, posthouse_crypto::token::sha256(b"one"));
         assert_eq!(fs::read(blobs.path(BlobId(0xab))).unwrap(), b"one");
-        assert_eq!(whole(&blobs.open(BlobId(0xab)).unwrap()).unwrap(), b"one");
+        assert_eq!(whole(&blobs.open(&row(BlobId(0xab), None)).unwrap()).unwrap(), b"one");
 
         let dropped = blobs.create(BlobId(0xcd)).unwrap();
         drop(dropped);
@@ -401,23 +484,38 @@ mod tests {
     fn a_sealed_file_reads_the_same_and_shows_nothing_on_the_disk() {
         let data = folder("sealed-blobs");
         let blobs = Blobs::of(&data, Some(&keys())).unwrap();
-        for (id, length) in [(1, 0), (2, 5), (3, CHUNK_BYTES), (4, 2 * CHUNK_BYTES + 77)] {
+        let lengths = [(1, 0), (2, 5), (3, CHUNK_BYTES), (4, 2 * CHUNK_BYTES + 77)];
+        let cases = lengths
+            .into_iter()
+            .flat_map(|(id, length)| [(id, length, true), (id + 4, length, false)]);
+        let mut rows = Vec::new();
+        for (id, length, keyed) in cases {
             let plain: Vec<u8> = b"a known text. ".iter().copied().cycle().take(length).collect();
-            let mut blob = blobs.create(BlobId(id)).unwrap();
+            let id = BlobId(id);
+            let blob = if keyed { blobs.create(id) } else { blobs.create_for_site(id) };
+            let mut blob = blob.unwrap();
             plain.chunks(1000).for_each(|piece| blob.write(piece).unwrap());
+            let row = row(id, blob.key());
+            assert_eq!(row.key.is_some(), keyed);
             let hash = blob.finish().unwrap();
             assert_eq!(hash, posthouse_crypto::token::sha256(&plain));
-            let kept = blobs.open(BlobId(id)).unwrap();
-            assert_eq!((kept.size(), blobs.size(BlobId(id))), (length as u64, Some(length as u64)));
+            let kept = blobs.open(&row).unwrap();
+            assert_eq!((kept.size(), blobs.size(&row)), (length as u64, Some(length as u64)));
             assert_eq!(whole(&kept).unwrap(), plain);
-            let disk = fs::read(blobs.path(BlobId(id))).unwrap();
+            let disk = fs::read(blobs.path(id)).unwrap();
+            rows.push(row);
             assert!(!disk.windows(12).any(|bytes| bytes == b"a known text"));
         }
-        let kept = blobs.open(BlobId(4)).unwrap();
+        let kept = blobs.open(&rows[6]).unwrap();
         let from = CHUNK_BYTES as u64 - 4;
         assert_eq!(kept.read(from, 100).unwrap().len(), 4, "up to the chunk's end");
         assert_eq!(kept.read(from + 4, 100).unwrap().len(), 100);
         assert_eq!(kept.read(kept.size(), 100).unwrap(), b"");
+        // Without its row, or with another's, nothing opens the file of a conversation.
+        for key in [None, rows[0].key.clone(), rows[2].key.clone()] {
+            let read = blobs.open(&row(rows[6].id, key)).and_then(|kept| whole(&kept));
+            assert!(matches!(read, Err(Fault::Tampered { .. })));
+        }
         fs::remove_dir_all(data).unwrap();
     }
 
@@ -425,12 +523,12 @@ mod tests {
     fn a_sealed_file_that_was_changed_cut_or_renamed_is_a_fault() {
         let data = folder("broken-blobs");
         let blobs = Blobs::of(&data, Some(&keys())).unwrap();
-        let mut blob = blobs.create(BlobId(0x1ff)).unwrap();
+        let mut blob = blobs.create_for_site(BlobId(0x1ff)).unwrap();
         blob.write(&vec![7; CHUNK_BYTES + 100]).unwrap();
         blob.finish().unwrap();
         let path = blobs.path(BlobId(0x1ff));
         let disk = fs::read(&path).unwrap();
-        let read = |id: BlobId| blobs.open(id).and_then(|kept| whole(&kept));
+        let read = |id: BlobId| blobs.open(&row(id, None)).and_then(|kept| whole(&kept));
         assert_eq!(read(BlobId(0x1ff)).unwrap().len(), CHUNK_BYTES + 100);
         for at in [0, 40, HEAD_BYTES, HEAD_BYTES + SEALED_CHUNK, disk.len() - 1] {
             let mut changed = disk.clone();

@@ -9,8 +9,9 @@ use redb::ReadableDatabase;
 use super::Options;
 use super::apply;
 use super::blobs::Blobs;
+use super::body_keys::BodyKeys;
 use super::database::{self, Database};
-use super::engine::recovered;
+use super::engine::{doomed, recovered};
 use super::fault::Fault;
 use super::journal::Shape;
 use super::journal::scan::{Found, scan};
@@ -115,7 +116,7 @@ pub(super) fn check_disk(
     let txn = redb.begin_read()?;
     let standing = Standing::read(&txn)?;
     let applied = standing.applied;
-    let mut walk = Walk::new(applied, blobs);
+    let mut walk = Walk::new(applied, blobs, disk.bodies());
     while walk.step(&txn)? {}
     checkup.take(walk.checkup);
     let journal = disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
@@ -148,7 +149,7 @@ pub(super) fn repair_disk(
     let damaged = match scan(journal.as_ref(), shape, &standing.epochs(), applied, keys.as_deref())
     {
         Ok(found) if found.damage.is_none() => None,
-        Ok(found) => Some(keep_whole(&database, &found, applied)?),
+        Ok(found) => Some(keep_whole(&database, &found, applied, disk.bodies().as_deref())?),
         Err(Fault::ForeignJournal) => Some(applied),
         Err(fault) => return Err(fault),
     };
@@ -164,9 +165,17 @@ pub(super) fn repair_disk(
 }
 
 /// Moves the items before the damage into the database; the last position kept.
-fn keep_whole(database: &Database, found: &Found, applied: Position) -> Result<Position, Fault> {
-    let items = recovered(found, applied)?;
-    database.write(|txn| apply::apply(txn, &items))?;
+fn keep_whole(
+    database: &Database,
+    found: &Found,
+    applied: Position,
+    keys: Option<&BodyKeys>,
+) -> Result<Position, Fault> {
+    let items = recovered(found, applied, keys)?;
+    if let Some(keys) = keys {
+        keys.erase(&doomed(&items))?;
+    }
+    database.write(|txn| apply::apply(txn, &items, keys))?;
     Ok(items.last().map_or(applied, |item| item.position))
 }
 
@@ -227,7 +236,7 @@ impl LiveCheck {
     }
 
     pub(super) fn of(reader: &Reader, blobs: Option<Blobs>) -> Self {
-        let walk = Walk::new(reader.shared.applied(), blobs);
+        let walk = Walk::new(reader.shared.applied(), blobs, reader.shared.keys.clone());
         Self { walk, rows_done: false, suspect: None, looks: 0 }
     }
 

@@ -7,27 +7,32 @@ use std::sync::atomic::Ordering;
 use bytes::{Buf, Bytes};
 use redb::WriteTransaction;
 
+use super::body_keys::BodyKeys;
 use super::database::Database;
+use super::envelope;
 use super::fault::Fault;
+use super::grants::Grants;
 use super::journal::frame::Header;
 use super::journal::scan::{Found, scan};
 use super::journal::{Journal, Shape};
 use super::origin::{self, Standing};
 use super::reader::Reader;
+use super::row::LogRow;
 use super::shared::{JOURNAL_FILE, Shared, stored_head};
 use super::storage::Disk;
 use super::tables;
 use super::tail::Tail;
-use super::words::{Item, NewEntry, Outcome, Places, Proposal, Written, WrittenItems, index_in};
-use super::writer::{ColdHeads as _, Core, read_only};
+use super::words::{Fact, Item, NewEntry, Outcome, Places, Proposal, Written, index_in};
+use super::writer::{Cold as _, Core, read_only};
 use crate::base::limits::BUSY_RETRY_MS;
 use crate::base::{Epoch, Feed, Position};
 use crate::desk::Refusal;
 use crate::wire::decode_entry;
 use crate::wire::record::{RecordContent, read_record};
 
-/// Format of the database; a higher one is refused.
-pub const FORMAT: u32 = 1;
+/// Format of the database; a higher one is refused. 2: conversations may have been erased, and those
+/// of a sealed store have keys.
+pub const FORMAT: u32 = 2;
 
 #[derive(Debug)]
 pub struct Engine {
@@ -36,6 +41,14 @@ pub struct Engine {
     shared: Arc<Shared>,
     /// The last batch that was found, until it is durable for certain.
     unsure: Vec<Arc<Written>>,
+    /// Slots whose keys must be destroyed before anything else is written.
+    doomed: Vec<u64>,
+    /// Slots that a failed batch was given: some of it may be on the disk. They are destroyed when
+    /// a new segment has made it void for certain; until then it may come back with a restart.
+    lost: Vec<u64>,
+    /// Outcomes of a batch that is durable and erased a conversation whose key still stands: they
+    /// are told, and the batch is shown, when it is destroyed.
+    parked: Vec<Outcome>,
 }
 
 /// How a store is laid out, and the randomness it needs.
@@ -65,10 +78,13 @@ impl Engine {
         }
         let seed = u64::try_from(layout.chance >> 64).unwrap_or(0);
         let journal = Journal::resume(Arc::clone(&file), shape, standing.epoch, &found, seed, keys);
-        let mut core = Core::new(found.last);
+        let bodies = disk.bodies();
+        let mut core = Core::new(found.last, Grants::new(bodies.clone(), standing.slots));
         let (mut tail, mut unsure) = (Tail::default(), Vec::new());
         let mut ended = None;
-        for written in recovered(&found, applied)? {
+        let items = recovered(&found, applied, bodies.as_deref())?;
+        let doomed = doomed(&items);
+        for written in items {
             core.recover(&written);
             ended = index_in(&written.places, Feed::Site).or(ended);
             if written.position < found.last_batch_first {
@@ -77,7 +93,7 @@ impl Engine {
                 unsure.push(written);
             }
         }
-        let Standing { mut epoch, mut former, origin: before, .. } = standing;
+        let Standing { mut epoch, mut former, origin: before, format, .. } = standing;
         let origin = disk.origin(&origin::FILES).map_err(Fault::disk("data folder"))?;
         // A store that never noted its files keeps its epoch: it is new, or of an older version.
         let copied = before.is_some_and(|before| before != origin);
@@ -92,14 +108,21 @@ impl Engine {
         let length = file.length().map_err(Fault::disk("journal"))?;
         let allocated = u32::try_from(shape.allocated(length)).unwrap_or(shape.segments);
         shared.allocated.store(allocated, Ordering::Release);
-        let mut engine = Self { core, journal, shared, unsure };
+        let mut engine =
+            Self { core, journal, shared, unsure, doomed, lost: Vec::new(), parked: Vec::new() };
+        let settled = before == Some(origin) && format == FORMAT;
         let settle = |engine: &mut Self| {
-            if before == Some(origin) { Ok(()) } else { engine.settle(origin, copied) }
+            if settled { Ok(()) } else { engine.settle(origin, copied) }
         };
         // A journal that takes nothing yet is tried again by `heal`. An epoch that could not be
         // kept is told all the same: clients get snapshots now, and once more after a restart.
-        match engine.confirm().and_then(|()| settle(&mut engine)).and_then(|()| engine.make_room())
-        {
+        let ready = engine
+            .confirm()
+            .and_then(|()| engine.destroy())
+            .and_then(|()| engine.core.draw())
+            .and_then(|()| settle(&mut engine))
+            .and_then(|()| engine.make_room());
+        match ready {
             Err(fault) if !fault.passing() => return Err(fault),
             Err(_) => engine.shared.read_only.store(true, Ordering::Release),
             Ok(()) => {}
@@ -121,20 +144,24 @@ impl Engine {
 
     /// Makes these proposals durable with one sync and shows them to readers; the outcomes are in
     /// the order of the positions. What does not fit in one batch is in the outcomes of a second
-    /// one.
+    /// one. Those of a batch that erases and cannot destroy its key yet come with `unparked`.
     pub fn commit(&mut self, proposals: impl IntoIterator<Item = Proposal>) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut first = 0;
         for proposal in proposals {
+            if !(self.parked.is_empty() && self.lost.is_empty()) {
+                outcomes.push(Outcome { ticket: proposal.ticket, result: Err(read_only()) });
+                continue;
+            }
             if self.journal.staged() >= self.shared.shape.batch_bytes() / 2 {
-                self.finish(&mut outcomes[first..]);
+                self.finish(&mut outcomes, first);
                 first = outcomes.len();
             }
             let ticket = proposal.ticket;
             let result = self.core.place(proposal, &mut self.journal, self.shared.as_ref());
             outcomes.push(Outcome { ticket, result });
         }
-        self.finish(&mut outcomes[first..]);
+        self.finish(&mut outcomes, first);
         outcomes
     }
 
@@ -147,7 +174,11 @@ impl Engine {
         let file = shared.disk.open(JOURNAL_FILE, true).map_err(Fault::disk("journal"))?;
         self.journal.reopen(file);
         self.confirm()?;
+        self.destroy()?;
         self.journal.probe(self.shared.room())?;
+        self.doomed.append(&mut self.lost);
+        self.destroy()?;
+        self.core.draw()?;
         self.shared.read_only.store(false, Ordering::Release);
         Ok(())
     }
@@ -162,6 +193,26 @@ impl Engine {
             self.journal.begin_wipe();
         }
         self.journal.wipe(self.shared.room())
+    }
+
+    /// Outcomes that `commit` kept back, when they may be told by now. To be asked for after every
+    /// `heal`, also one that failed.
+    pub fn unparked(&mut self) -> Vec<Outcome> {
+        if !self.doomed.is_empty() || self.parked.is_empty() {
+            return Vec::new();
+        }
+        let outcomes = std::mem::take(&mut self.parked);
+        self.show(&outcomes);
+        outcomes
+    }
+
+    /// Destroys the keys that must be gone before anything else happens.
+    fn destroy(&mut self) -> Result<(), Fault> {
+        if let Some(keys) = &self.shared.keys {
+            keys.erase(&self.doomed)?;
+        }
+        self.doomed.clear();
+        Ok(())
     }
 
     /// Notes the files that the store is in; a copy of them begins an epoch of its own.
@@ -217,30 +268,61 @@ impl Engine {
         Ok(())
     }
 
-    fn finish(&mut self, outcomes: &mut [Outcome]) {
-        let (shared, bytes) = (&self.shared, self.journal.staged() as u64);
+    /// Makes what is staged durable: the outcomes from `first` on, which are settled here.
+    fn finish(&mut self, outcomes: &mut Vec<Outcome>, first: usize) {
+        let bytes = self.journal.staged() as u64;
         if bytes == 0 {
             return;
         }
-        match self.journal.commit(shared.room()) {
+        match self.journal.commit(self.shared.room()) {
             Ok(()) => {
-                let items = show(shared, outcomes.iter().filter_map(|o| o.result.as_ref().ok()));
-                shared.durable.store(self.journal.durable().0, Ordering::Release);
-                shared.counts.commits.fetch_add(1, Ordering::Relaxed);
-                shared.counts.items.fetch_add(items, Ordering::Relaxed);
-                shared.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
-                self.core.settle(shared.applied());
+                let counts = &self.shared.counts;
+                counts.commits.fetch_add(1, Ordering::Relaxed);
+                counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+                self.doomed.extend(outcomes[first..].iter().flat_map(doomed_by));
+                if let Err(fault) = self.destroy() {
+                    tracing::warn!(%fault, "the key of an erased conversation stands still");
+                    self.shared.read_only.store(true, Ordering::Release);
+                    self.parked.extend(outcomes.drain(first..));
+                } else {
+                    self.show(&outcomes[first..]);
+                }
+                self.core.settle(self.shared.applied());
             }
             Err(fault) => {
-                self.core.revert();
+                let slots = self.core.revert();
+                // A full ring is noticed before anything is written.
+                if !matches!(fault, Fault::Full) {
+                    self.lost.extend(slots);
+                }
                 let refusal = self.refuse(&fault);
-                for outcome in outcomes.iter_mut().filter(|outcome| outcome.result.is_ok()) {
+                for outcome in outcomes[first..].iter_mut().filter(|o| o.result.is_ok()) {
                     outcome.result = Err(refusal);
                 }
             }
         }
         let free = self.journal.free(self.shared.room());
         self.shared.free_segments.store(free, Ordering::Relaxed);
+    }
+
+    /// Lets readers see what is durable. What an erasure leaves goes into the database at once.
+    fn show(&self, outcomes: &[Outcome]) {
+        let shared = &self.shared;
+        let mut items = 0;
+        let mut erased = None;
+        let mut tail = shared.tail_mut();
+        for written in outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok()).flatten()
+        {
+            tail.push(Arc::clone(written));
+            items += 1;
+            erased = written.erases().map(|_| written.position).or(erased);
+        }
+        drop(tail);
+        shared.durable.store(self.journal.durable().0, Ordering::Release);
+        shared.counts.items.fetch_add(items, Ordering::Relaxed);
+        if let Some(position) = erased {
+            shared.flush_to.fetch_max(position.0, Ordering::AcqRel);
+        }
     }
 
     /// A full ring is passing while the database takes entries; everything else fences the store.
@@ -258,15 +340,14 @@ impl Engine {
     }
 }
 
-/// Lets readers see what is durable; returns how many items.
-fn show<'a>(shared: &Shared, written: impl Iterator<Item = &'a WrittenItems>) -> u64 {
-    let mut tail = shared.tail_mut();
-    let mut items = 0;
-    for written in written.flatten() {
-        tail.push(Arc::clone(written));
-        items += 1;
-    }
-    items
+/// The slots whose keys a proposal's items destroy.
+fn doomed_by(outcome: &Outcome) -> Vec<u64> {
+    outcome.result.as_deref().map(doomed).unwrap_or_default()
+}
+
+/// The slots whose keys these items destroy.
+pub(super) fn doomed(items: &[Arc<Written>]) -> Vec<u64> {
+    items.iter().filter(|written| written.erases().is_some()).filter_map(|w| w.slot).collect()
 }
 
 fn create(txn: &WriteTransaction, epoch: Epoch) -> Result<(), Fault> {
@@ -278,8 +359,12 @@ fn create(txn: &WriteTransaction, epoch: Epoch) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The items after `applied` as they were written.
-pub(super) fn recovered(found: &Found, applied: Position) -> Result<Vec<Arc<Written>>, Fault> {
+/// The items after `applied` as they were written. Of what was erased since, tombstones are left.
+pub(super) fn recovered(
+    found: &Found,
+    applied: Position,
+    keys: Option<&BodyKeys>,
+) -> Result<Vec<Arc<Written>>, Fault> {
     let mut items = Vec::new();
     for (header, body) in &found.frames {
         let mut records = body.clone();
@@ -287,7 +372,7 @@ pub(super) fn recovered(found: &Found, applied: Position) -> Result<Vec<Arc<Writ
             let position = Position(header.position.0 + at);
             let record = next_record(&mut records).ok_or_else(|| damaged(header))?;
             if position > applied {
-                let item = read_item(record, position).ok_or_else(|| damaged(header))?;
+                let item = read_item(record, position, keys)?.ok_or_else(|| damaged(header))?;
                 items.push(Arc::new(item));
             }
         }
@@ -307,17 +392,31 @@ fn next_record(body: &mut Bytes) -> Option<Bytes> {
     (length <= body.len()).then(|| body.split_to(length))
 }
 
-fn read_item(record: Bytes, position: Position) -> Option<Written> {
-    let record = read_record(record).ok().filter(|record| record.position == position)?;
-    Some(match record.content {
-        RecordContent::Fact(fact) => {
-            Written { position, places: Places::new(), item: Item::Fact(fact) }
+/// `None`: these bytes are no record of this position.
+fn read_item(
+    record: Bytes,
+    position: Position,
+    keys: Option<&BodyKeys>,
+) -> Result<Option<Written>, Fault> {
+    let Some(record) = read_record(record).ok().filter(|record| record.position == position) else {
+        return Ok(None);
+    };
+    let fact =
+        |fact, slot| Written { position, places: Places::new(), slot, item: Item::Fact(fact) };
+    match record.content {
+        RecordContent::Fact(found) => Ok(Some(fact(found, None))),
+        RecordContent::SealedBlob { row, sealed } => {
+            let row = envelope::open_blob(row, &sealed, keys)?;
+            Ok(Some(fact(Fact::Blob(row), Some(sealed.slot))))
         }
-        RecordContent::Entry { bytes, places, body_hash } => {
-            let entry = Arc::new(decode_entry(&bytes).ok()?);
+        RecordContent::Entry { .. } | RecordContent::SealedEntry { .. } => {
+            let Some(row) = LogRow::of(record, keys)? else { return Ok(None) };
+            let LogRow { places, bytes, body_hash, slot, .. } = row;
+            let Ok(entry) = decode_entry(&bytes).map(Arc::new) else { return Ok(None) };
             let feeds = places.iter().map(|(feed, _)| *feed).collect();
+            let body_hash = body_hash.unwrap_or_default();
             let item = Item::Entry(NewEntry { bytes, entry, feeds, body_hash });
-            Written { position, places, item }
+            Ok(Some(Written { position, places, slot, item }))
         }
-    })
+    }
 }

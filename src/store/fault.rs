@@ -5,6 +5,7 @@ use std::io;
 use posthouse_crypto::seal::BadSeal;
 use posthouse_crypto::seal::key_file::KeyFault;
 
+use crate::base::ConversationId;
 use crate::base::code::{self, Code};
 
 /// The world's fault: the disk, the file, the format.
@@ -28,6 +29,8 @@ pub enum Fault {
     Full,
     #[error("{what}: sealed bytes were changed, moved, or sealed with another key")]
     Tampered { what: &'static str },
+    #[error("the key of conversation {conversation} is damaged")]
+    BodyKey { conversation: ConversationId },
     #[error("the store is sealed and no key is configured")]
     Sealed,
     #[error("the store is not sealed, but a key is configured")]
@@ -54,6 +57,7 @@ impl Fault {
             Self::ForeignJournal => code::FOREIGN_JOURNAL,
             Self::Full => code::JOURNAL_FULL,
             Self::Tampered { .. } => code::SEAL_BROKEN,
+            Self::BodyKey { .. } => code::BODY_KEY_DAMAGED,
             Self::Sealed => code::STORE_SEALED,
             Self::NotSealed => code::STORE_NOT_SEALED,
             Self::Key(_) | Self::Passphrase { .. } => code::KEY_FAULT,

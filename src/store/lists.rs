@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use redb::ReadTransaction;
 
+use super::body_keys::BodyKeys;
 use super::fault::Fault;
 use super::reader::{Reader, current, newer, stored_conversation};
 use super::tables::{self, List};
@@ -23,11 +24,12 @@ impl Reader {
     /// The disk fails or a row is damaged.
     pub fn conversations(&self, query: ListQuery) -> Result<Vec<Conversation>, Fault> {
         let newer = self.changed();
+        let keys = self.shared.keys.as_deref();
         let mut rows = self.shared.database.read(|txn| {
-            let mut rows = changed_rows(txn, &newer)?;
+            let mut rows = changed_rows(txn, &newer, keys)?;
             let states = query.state.as_slice();
             for state in if states.is_empty() { &STATES } else { states } {
-                rows.extend(indexed(txn, query, *state, &newer)?);
+                rows.extend(indexed(txn, query, *state, (&newer, keys))?);
             }
             Ok(rows)
         })?;
@@ -64,10 +66,14 @@ impl Reader {
 }
 
 /// The conversations with entries in the tail, as they are now.
-fn changed_rows(txn: &ReadTransaction, newer: &Newer) -> Result<Vec<Conversation>, Fault> {
+fn changed_rows(
+    txn: &ReadTransaction,
+    newer: &Newer,
+    keys: Option<&BodyKeys>,
+) -> Result<Vec<Conversation>, Fault> {
     let mut rows = Vec::new();
     for (id, entries) in newer {
-        rows.extend(current(*id, stored_conversation(txn, *id)?, entries));
+        rows.extend(current(*id, stored_conversation(txn, *id, keys)?, entries));
     }
     Ok(rows)
 }
@@ -77,7 +83,7 @@ fn indexed(
     txn: &ReadTransaction,
     query: ListQuery,
     state: State,
-    newer: &Newer,
+    (newer, keys): (&Newer, Option<&BodyKeys>),
 ) -> Result<Vec<Conversation>, Fault> {
     let list = match query.scope {
         Scope::All => List::All,
@@ -96,7 +102,7 @@ fn indexed(
         let (key, ()) = (key?.0, ());
         let id = key.value().last_chunk::<16>().and_then(|id| ConversationId::from_bytes(id));
         if let Some(id) = id.filter(|id| !newer.contains_key(id)) {
-            rows.extend(stored_conversation(txn, id)?);
+            rows.extend(stored_conversation(txn, id, keys)?);
         }
     }
     Ok(rows)
@@ -110,6 +116,6 @@ fn listed(query: ListQuery, row: &Conversation) -> bool {
     };
     scope
         && query.state.is_none_or(|state| row.state == state)
-        && row.state != State::Absent
+        && !matches!(row.state, State::Absent | State::Erased)
         && row.last_ms < query.before_ms
 }

@@ -4,6 +4,7 @@
 
 use redb::{ReadTransaction, ReadableTable, Table, WriteTransaction};
 
+use super::apply::last_slot;
 use super::engine::FORMAT;
 use super::fault::Fault;
 use super::tables;
@@ -23,10 +24,13 @@ pub type Former = (Epoch, Index);
 /// What the database says of itself.
 #[derive(Clone, Debug)]
 pub struct Standing {
+    pub format: u32,
     pub epoch: Epoch,
     /// Oldest first.
     pub former: Vec<Former>,
     pub applied: Position,
+    /// The last slot that a conversation has.
+    pub slots: u64,
     /// The files it was in when this was written; `None` before the first start is over.
     pub origin: Option<u128>,
 }
@@ -50,7 +54,8 @@ impl Standing {
         }
         let former = read_former(&value("former")?.unwrap_or_default());
         let origin = value("origin")?.and_then(|o| Some(u128::from_be_bytes(o.try_into().ok()?)));
-        Ok(Self { epoch, former, applied: Position(applied), origin })
+        let slots = last_slot(&meta)?;
+        Ok(Self { format, epoch, former, applied: Position(applied), slots, origin })
     }
 
     /// Every epoch that a segment of the journal may carry.
@@ -60,13 +65,14 @@ impl Standing {
     }
 }
 
-/// Notes the files that the store is in.
+/// Notes the files that the store is in, and that this program wrote to it.
 ///
 /// # Errors
 /// The disk fails.
 pub fn settle(txn: &WriteTransaction, origin: u128) -> Result<(), Fault> {
     let mut meta = txn.open_table(tables::META)?;
     meta.insert("origin", origin.to_be_bytes().as_slice())?;
+    meta.insert("format", FORMAT.to_be_bytes().as_slice())?;
     Ok(())
 }
 

@@ -1,28 +1,29 @@
 //! Reads: the journal's tail first, then a snapshot of the database, so that nothing is missed
 //! between them. Invariant: a recalled body is never returned, wherever its recall is.
 
-use std::collections::HashSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::apply::{advance, block_of, read_conversation, read_fact};
+use super::apply::{advance, block_of, read_fact};
+use super::body_keys::{BodyKeys, SlotKey};
+use super::envelope::read_row;
 use super::fault::Fault;
 use super::row::{self, LogRow};
 use super::sealed::SealedDisk;
 use super::shared::{Shared, block};
 use super::tables;
-use super::tail::{FactName, Tail, TailItem};
+use super::tail::{Buried, FactName, Tail, TailItem};
 use super::words::{
     BlobRow, DumpRow, Fact, Item, Mark, NewEntry, Page, Paged, SignIn, Stats, Written,
     conversation_indices,
 };
-use super::writer::ColdHeads;
+use super::writer::Cold;
 use crate::base::{
     AgentId, BlobId, ConversationId, Epoch, Feed, Index, MessageKey, Position, Private, VisitorId,
 };
-use crate::desk::{Conversation, Entry, Prior, Recallable, Site, Who};
+use crate::desk::{Conversation, Entry, Gone, Prior, Recallable, Site, Who};
 use crate::wire::{decode_entry, encode_entry};
 
 /// A cheap clone; every call may block on the disk, so call it where blocking is allowed.
@@ -137,11 +138,33 @@ impl Reader {
     /// The conversation with everything durable applied.
     ///
     /// # Errors
-    /// As `page`.
+    /// As `page`. What a damaged key does not open is empty.
     pub fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Fault> {
         let newer = newer(&self.shared.tail(), id);
-        let row = self.shared.database.read(|txn| stored_conversation(txn, id))?;
+        let row = self.shared.database.read(|txn| stored_conversation(txn, id, self.keys()))?;
         Ok(current(id, row, &newer))
+    }
+
+    /// Lists and shared feeds show what can be read of a conversation whose key is damaged; whoever
+    /// asks for the conversation itself is told.
+    ///
+    /// # Errors
+    /// The conversation's key is damaged, or the disk fails.
+    pub fn check_key(&self, id: ConversationId) -> Result<(), Fault> {
+        let Some(keys) = self.keys() else { return Ok(()) };
+        let newer = newer(&self.shared.tail(), id);
+        let slot = match newer.last().and_then(|written| written.slot) {
+            Some(slot) => Some(slot),
+            None => self.shared.slot(id)?,
+        };
+        match slot.map(|slot| keys.key(slot)).transpose()? {
+            Some(SlotKey::Damaged) => Err(Fault::BodyKey { conversation: id }),
+            Some(SlotKey::Live(_) | SlotKey::Erased) | None => Ok(()),
+        }
+    }
+
+    fn keys(&self) -> Option<&BodyKeys> {
+        self.shared.keys.as_deref()
     }
 
     /// Marks of every reader of the conversation.
@@ -197,7 +220,7 @@ impl Reader {
         }
         self.shared.database.read(|txn| {
             let row = txn.open_table(tables::SIGN_INS)?.get(token_hash.as_slice())?;
-            match row.map(|row| read_fact(row.value())).transpose()? {
+            match row.map(|row| read_fact(row.value(), self.keys())).transpose()? {
                 Some(Fact::SignIn(row)) => Ok(Some(row)),
                 Some(_) | None => Ok(None),
             }
@@ -217,7 +240,7 @@ impl Reader {
         let mut all = self.shared.database.read(|txn| {
             let mut rows = Vec::new();
             for row in txn.open_table(tables::SIGN_INS)?.iter()? {
-                rows.extend(sign_in_of(&read_fact(row?.1.value())?));
+                rows.extend(sign_in_of(&read_fact(row?.1.value(), self.keys())?));
             }
             Ok(rows)
         })?;
@@ -245,7 +268,7 @@ impl Reader {
             for row in table.range::<&[u8]>((from, Bound::Unbounded))?.take(rows) {
                 let (key, row) = row?;
                 last = key.value().try_into().ok();
-                found.extend(sign_in_of(&read_fact(row.value())?));
+                found.extend(sign_in_of(&read_fact(row.value(), self.keys())?));
             }
             Ok((found, last))
         })?;
@@ -296,7 +319,7 @@ impl Reader {
         }
         self.shared.database.read(|txn| {
             let row = txn.open_table(tables::BLOBS)?.get(id.to_bytes().as_slice())?;
-            match row.map(|row| read_fact(row.value())).transpose()? {
+            match row.map(|row| read_fact(row.value(), self.keys())).transpose()? {
                 Some(Fact::Blob(row)) => Ok(Some(row)),
                 Some(_) | None => Ok(None),
             }
@@ -353,18 +376,18 @@ impl Reader {
         if first > last {
             return Ok(Vec::new());
         }
-        let (newer, recalled) = {
+        let (newer, buried) = {
             let tail = self.shared.tail();
             let from = tail.span(feed).map_or(last.next(), |(start, _)| start.max(first));
             let row = |index| Some((Index(index), tail.at(feed, Index(index))?.row()?));
             let newer: Rows = (from.0..=last.0).filter_map(row).collect();
-            (newer, recalled_in(&tail))
+            (newer, tail.buried())
         };
         let end = newer.first().map_or(last, |(index, _)| Index(index.0 - 1));
         let mut rows = Vec::new();
         if first <= end {
-            let recalled = recalled.as_ref();
-            rows = self.shared.database.read(|txn| stored_rows(txn, feed, first, end, recalled))?;
+            let seen = Seen { buried: buried.as_ref(), keys: self.keys() };
+            rows = self.shared.database.read(|txn| stored_rows(txn, feed, first, end, seen))?;
         }
         rows.extend(newer);
         Ok(rows)
@@ -376,13 +399,13 @@ impl Reader {
         who: Who,
         key: MessageKey,
     ) -> Result<Option<Found>, Fault> {
-        let recalled = {
+        let buried = {
             let tail = self.shared.tail();
             let item = tail.key(key, conversation, who).and_then(|position| tail.item(position));
             if let Some(found) = item.and_then(Found::in_tail) {
                 return Ok(Some(found));
             }
-            recalled_in(&tail)
+            tail.buried()
         };
         self.shared.database.read(|txn| {
             let name = tables::message_key(key, conversation, who);
@@ -391,7 +414,8 @@ impl Reader {
                 return Ok(None);
             };
             let log = txn.open_table(tables::LOG)?;
-            let row = stored_row(&log, position, recalled.as_ref())?;
+            let seen = Seen { buried: buried.as_ref(), keys: self.keys() };
+            let row = stored_row(&log, position, seen)?;
             let entry = read_entry(&row.bytes)?;
             Ok(Some(Found { row, entry }))
         })
@@ -408,7 +432,7 @@ impl Found {
     fn in_tail(item: &TailItem) -> Option<Self> {
         let Item::Entry(new) = &item.written.item else { return None };
         let entry = match &item.gone {
-            Some(_) => row::tombstone(&new.entry)?,
+            Some((gone, _)) => row::tombstone(&new.entry, *gone)?,
             None => new.entry.as_ref().clone(),
         };
         let row = item.row()?;
@@ -417,10 +441,13 @@ impl Found {
 }
 
 type Rows = Vec<(Index, LogRow)>;
-type Recalled = HashSet<(ConversationId, Index)>;
 
-fn recalled_in(tail: &Tail) -> Option<Recalled> {
-    tail.any_recalled().then(|| tail.recalled().clone())
+/// What decides how a stored row is seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    /// What the tail took away.
+    pub buried: Option<&'a Buried>,
+    pub keys: Option<&'a BodyKeys>,
 }
 
 fn sign_in_of(fact: &Fact) -> Option<SignIn> {
@@ -463,9 +490,10 @@ pub(super) fn current(
 pub(super) fn stored_conversation(
     txn: &ReadTransaction,
     id: ConversationId,
+    keys: Option<&BodyKeys>,
 ) -> Result<Option<Conversation>, Fault> {
     let row = txn.open_table(tables::CONVERSATIONS)?.get(id.to_bytes().as_slice())?;
-    row.map(|row| read_conversation(row.value())).transpose()
+    row.map(|row| read_row(row.value(), keys)).transpose()
 }
 
 fn stored_marks(txn: &ReadTransaction, conversation: ConversationId) -> Result<Vec<Mark>, Fault> {
@@ -490,7 +518,7 @@ fn stored_rows(
     feed: Feed,
     first: Index,
     last: Index,
-    recalled: Option<&Recalled>,
+    seen: Seen<'_>,
 ) -> Result<Rows, Fault> {
     let feeds = txn.open_table(tables::FEEDS)?;
     let log = txn.open_table(tables::LOG)?;
@@ -501,7 +529,7 @@ fn stored_rows(
         let positions = block(&feeds, &key, Index(start))?;
         for (index, position) in (start..).zip(positions) {
             if (first.0..=last.0).contains(&index) {
-                rows.push((Index(index), stored_row(&log, position, recalled)?));
+                rows.push((Index(index), stored_row(&log, position, seen)?));
             }
         }
     }
@@ -525,20 +553,21 @@ fn dump_row(row: &LogRow) -> Result<DumpRow, Fault> {
     })
 }
 
-/// A row of the log, with a tombstone when its recall is in the tail.
+/// A row of the log, with a tombstone when what took its body away is in the tail.
 pub(super) fn stored_row(
     log: &impl ReadableTable<u64, &'static [u8]>,
     position: Position,
-    recalled: Option<&Recalled>,
+    seen: Seen<'_>,
 ) -> Result<LogRow, Fault> {
     let row = log.get(position.0)?.ok_or(Fault::RowDamaged { position: position.0 })?;
-    let mut row = LogRow::read(position, row.value())?;
-    let gone = row.places.iter().any(|(feed, index)| match feed {
-        Feed::Full(id) => recalled.is_some_and(|recalled| recalled.contains(&(*id, *index))),
-        Feed::Public(_) | Feed::Inbox(_) | Feed::Team(_) | Feed::Roster | Feed::Site => false,
-    });
-    if gone && let Some(entry) = row::tombstone(&read_entry(&row.bytes)?) {
+    let mut row = LogRow::read(position, row.value(), seen.keys)?;
+    if let Some(gone) = seen.buried.and_then(|buried| buried.why(&row.places))
+        && let Some(entry) = row::tombstone(&read_entry(&row.bytes)?, gone)
+    {
         row.bytes = encode_entry(&entry);
+        if gone == Gone::Deleted {
+            row.body_hash = None;
+        }
     }
     Ok(row)
 }

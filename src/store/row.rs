@@ -3,46 +3,73 @@
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::body_keys::BodyKeys;
+use super::envelope::{self, EntryRecord, Sealing};
 use super::fault::Fault;
 use super::words::{Places, index_in};
-use crate::base::{ConversationId, Feed, Index, Position};
+use crate::base::{Feed, Index, Position};
 use crate::desk::{Body, Entry, Gone};
-use crate::wire::record::{RecordContent, read_record, write_entry_record};
+use crate::wire::record::{Record, RecordContent, read_record};
+use crate::wire::{encode_entry, skeleton};
 
 const SUM: usize = 8;
 
-/// An entry as the log has it.
+/// An entry as readers may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRow {
     pub position: Position,
     pub places: Places,
-    pub body_hash: [u8; 16],
+    /// `None`: the conversation was erased.
+    pub body_hash: Option<[u8; 16]>,
     pub bytes: Bytes,
+    /// Where the key is that seals it, or that it destroys.
+    pub slot: Option<u64>,
 }
 
 impl LogRow {
-    /// The bytes of the row, written over what `out` held.
-    pub fn write(&self, conversation: Option<ConversationId>, out: &mut Vec<u8>) {
-        write(out, self.position, &self.places, &self.bytes, &self.body_hash, conversation);
-    }
-
-    /// Reads a row and checks it.
+    /// Reads a row and checks it. What its conversation's key does not open is a tombstone.
     ///
     /// # Errors
-    /// The checksum does not match, or the row is another position's.
-    pub fn read(position: Position, row: &[u8]) -> Result<Self, Fault> {
+    /// The checksum does not match, the row is another position's, or the disk does not read.
+    pub fn read(position: Position, row: &[u8], keys: Option<&BodyKeys>) -> Result<Self, Fault> {
         let damaged = || Fault::RowDamaged { position: position.0 };
         let (sum, record) = row.split_at_checked(SUM).ok_or_else(damaged)?;
         if sum != xxh3_64(record).to_le_bytes() {
             return Err(damaged());
         }
         let record = read_record(Bytes::copy_from_slice(record)).map_err(|_| damaged())?;
-        match record.content {
-            RecordContent::Entry { bytes, places, body_hash } if record.position == position => {
-                Ok(Self { position, places, body_hash, bytes })
-            }
-            RecordContent::Entry { .. } | RecordContent::Fact(_) => Err(damaged()),
+        if record.position != position {
+            return Err(damaged());
         }
+        Self::of(record, keys)?.ok_or_else(damaged)
+    }
+
+    /// The row of a record; `None` when it is a fact.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn of(record: Record, keys: Option<&BodyKeys>) -> Result<Option<Self>, Fault> {
+        let position = record.position;
+        Ok(Some(match record.content {
+            RecordContent::Entry { bytes, places, body_hash, slot } => {
+                Self { position, places, body_hash, bytes, slot }
+            }
+            RecordContent::SealedEntry { head, places, sealed } => {
+                let slot = Some(sealed.slot);
+                match envelope::open_entry(position, &head, &sealed, keys)? {
+                    Some((bytes, hash)) => {
+                        Self { position, places, body_hash: Some(hash), bytes, slot }
+                    }
+                    None => {
+                        let left = skeleton(&head, sealed.at);
+                        let left = left.ok_or(Fault::RowDamaged { position: position.0 })?;
+                        let bytes = encode_entry(&left);
+                        Self { position, places, body_hash: None, bytes, slot }
+                    }
+                }
+            }
+            RecordContent::Fact(_) | RecordContent::SealedBlob { .. } => return Ok(None),
+        }))
     }
 
     #[must_use]
@@ -52,41 +79,32 @@ impl LogRow {
 }
 
 /// The bytes of a row, written over what `out` held.
+///
+/// # Errors
+/// The disk does not read, or the system has no randomness.
 pub fn write(
     out: &mut Vec<u8>,
-    position: Position,
-    places: &[(Feed, Index)],
-    bytes: &[u8],
-    body_hash: &[u8; 16],
-    conversation: Option<ConversationId>,
-) {
+    record: EntryRecord<'_>,
+    sealing: Sealing<'_>,
+) -> Result<(), Fault> {
     out.clear();
     out.resize(SUM, 0);
-    write_entry_record(out, position, places, bytes, body_hash, conversation);
+    // A tombstone takes the place of an entry whose key was destroyed meanwhile.
+    let _sealed = record.write(out, sealing)?;
     let sum = xxh3_64(&out[SUM..]);
     out[..SUM].copy_from_slice(&sum.to_le_bytes());
+    Ok(())
 }
 
-/// The entry with a tombstone in place of its body; `None` when its body is not one that can go.
+/// The entry with a tombstone in place of its body; `None` when its body stays.
 #[must_use]
-pub fn tombstone(entry: &Entry) -> Option<Entry> {
-    match entry.body {
-        Body::Message(_) | Body::Note(_) => {
+pub fn tombstone(entry: &Entry, gone: Gone) -> Option<Entry> {
+    match (gone, &entry.body) {
+        (Gone::Deleted, Body::Erased { .. }) => None,
+        (Gone::Deleted, _) => Some(envelope::buried(entry)),
+        (Gone::Recalled, Body::Message(_) | Body::Note(_)) => {
             Some(Entry { body: Body::Tombstone(Gone::Recalled), ..entry.clone() })
         }
-        Body::Opened { .. }
-        | Body::Queued { .. }
-        | Body::Assigned { .. }
-        | Body::Transferred { .. }
-        | Body::Resolved
-        | Body::Reopened
-        | Body::Rated { .. }
-        | Body::Recalled { .. }
-        | Body::Profile(_)
-        | Body::Tombstone(_)
-        | Body::Agent(_)
-        | Body::Team(_)
-        | Body::Inbox(_)
-        | Body::Site(_) => None,
+        (Gone::Recalled, _) => None,
     }
 }

@@ -25,6 +25,7 @@ use posthouse_crypto::seal::{
 };
 use posthouse_crypto::token::{NoRandomness, same};
 
+use super::body_keys::{BodyKeys, Rewrapped};
 use super::database;
 use super::fault::Fault;
 use super::storage::{Disk, Storage};
@@ -47,6 +48,7 @@ const HEADER: usize = 320;
 pub struct SealedDisk {
     disk: Arc<dyn Disk>,
     seal: Arc<Seal>,
+    bodies: Arc<BodyKeys>,
 }
 
 /// True when the store on this disk was made sealed.
@@ -96,7 +98,8 @@ impl SealedDisk {
         if plain {
             seal.replay(disk.as_ref())?;
         }
-        Ok(Self { disk, seal: Arc::new(seal) })
+        let bodies = Arc::new(BodyKeys::open(Arc::clone(&disk), &seal.keys())?);
+        Ok(Self { disk, seal: Arc::new(seal), bodies })
     }
 
     /// The newest master.
@@ -127,6 +130,7 @@ impl SealedDisk {
         }
         seal.pages.renew(keys.clone(), count.number).map_err(|fault| lost(&fault))?;
         seal.records.renew(keys);
+        self.bodies.renew(keys);
         *seal.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.clone();
         Ok(())
     }
@@ -141,6 +145,14 @@ impl SealedDisk {
         let mut state = self.seal.lock();
         let step = Step { disk: self.disk.as_ref(), file: file.as_ref(), seal: &self.seal };
         step.run(&mut state, first).map_err(Fault::disk("database"))
+    }
+
+    /// Has the newest master wrap the keys of some conversations, from slot `first` on.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn rewrap(&self, first: u64) -> Result<Rewrapped, Fault> {
+        self.bodies.rewrap(first)
     }
 
     /// Gives the room of the side file back, after the last step.
@@ -256,6 +268,14 @@ impl Disk for SealedDisk {
 
     fn origin(&self, names: &[&str]) -> io::Result<u128> {
         self.disk.origin(names)
+    }
+
+    fn bodies(&self) -> Option<Arc<BodyKeys>> {
+        Some(Arc::clone(&self.bodies))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
     }
 
     fn records(&self) -> Option<Arc<RecordKeys>> {

@@ -7,17 +7,22 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use redb::ReadableTable;
 
 use super::apply::{self, block_of};
+use super::blobs;
+use super::body_keys::BodyKeys;
 use super::database::Database;
+use super::engine::doomed;
 use super::fault::Fault;
 use super::journal::{self, Room, Shape};
 use super::origin::Former;
+use super::reader::stored_conversation;
 use super::storage::Disk;
 use super::tables::{self, BLOCK};
 use super::tail::Tail;
-use super::words::{Stats, Written};
-use super::writer::ColdHeads;
+use super::words::{Fact, Item, Stats, Written};
+use super::writer::Cold;
 use crate::base::limits::{CHECKPOINT_ITEMS, TAIL_SLICE};
-use crate::base::{Epoch, Feed, Index, Position};
+use crate::base::{ConversationId, Epoch, Feed, Index, Position};
+use crate::desk::State;
 
 pub const JOURNAL_FILE: &str = "journal";
 
@@ -25,6 +30,8 @@ pub const JOURNAL_FILE: &str = "journal";
 pub struct Shared {
     pub disk: Arc<dyn Disk>,
     pub database: Database,
+    /// Keys of conversations, in a sealed store.
+    pub keys: Option<Arc<BodyKeys>>,
     pub shape: Shape,
     pub epoch: Epoch,
     /// Epochs that ended, oldest first.
@@ -67,6 +74,7 @@ impl Shared {
         tail: Tail,
     ) -> Self {
         Self {
+            keys: disk.bodies(),
             disk,
             database,
             shape,
@@ -146,7 +154,11 @@ impl Shared {
         if !self.database.writable() {
             self.database.reopen()?;
         }
-        if let Err(fault) = self.database.write(|txn| apply::apply(txn, &items)) {
+        let keys = self.keys.as_deref();
+        let applied = self
+            .destroy(&items)
+            .and_then(|()| self.database.write(|txn| apply::apply(txn, &items, keys)));
+        if let Err(fault) = applied {
             self.checkpoint_failing.store(true, Ordering::Release);
             self.database.reopen()?;
             return Err(fault);
@@ -156,6 +168,29 @@ impl Shared {
         self.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
         while self.tail_mut().forget(last, TAIL_SLICE) {}
         Ok(!self.tail().is_empty())
+    }
+
+    /// Destroys the keys of conversations that these items erase, and their attachments, before
+    /// the database has the items: a power cut in between does it once more.
+    fn destroy(&self, items: &[Arc<Written>]) -> Result<(), Fault> {
+        if let Some(keys) = &self.keys {
+            // Done before anybody saw the items, unless the disk took no writes then.
+            keys.erase(&doomed(items))?;
+        }
+        for conversation in items.iter().filter_map(|written| written.erases()) {
+            let stored = self
+                .database
+                .read(|txn| apply::blobs_of(&txn.open_table(tables::BLOBS)?, conversation))?;
+            let newer = items.iter().filter_map(|written| match &written.item {
+                Item::Fact(Fact::Blob(row)) => Some(row),
+                Item::Entry(_) | Item::Fact(_) => None,
+            });
+            let newer = newer.filter(|row| row.conversation == Some(conversation));
+            for blob in stored.into_iter().chain(newer.map(|row| row.id)) {
+                self.disk.remove(&blobs::name(blob)).map_err(Fault::disk("attachment"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Allocates the next segment of the journal; true when there are more to come. Through a
@@ -199,12 +234,28 @@ impl Shared {
     }
 }
 
-impl ColdHeads for Shared {
+impl Cold for Shared {
     fn head(&self, feed: Feed) -> Result<Index, Fault> {
         if let Some((_, head)) = self.tail().span(feed) {
             return Ok(head);
         }
         stored_head(&self.database, feed)
+    }
+
+    fn slot(&self, conversation: ConversationId) -> Result<Option<u64>, Fault> {
+        self.database.read(|txn| {
+            let slots = txn.open_table(tables::SLOTS)?;
+            Ok(slots.get(conversation.to_bytes().as_slice())?.map(|slot| slot.value()))
+        })
+    }
+
+    fn is_erased(&self, conversation: ConversationId) -> Result<bool, Fault> {
+        if self.tail().erased(conversation) {
+            return Ok(true);
+        }
+        let keys = self.keys.as_deref();
+        let row = self.database.read(|txn| stored_conversation(txn, conversation, keys))?;
+        Ok(row.is_some_and(|row| row.state == State::Erased))
     }
 }
 

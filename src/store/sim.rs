@@ -25,6 +25,15 @@ pub struct Faults {
     pub lying_sync: bool,
     /// The same for this file alone.
     pub lying_file: Option<&'static str>,
+    /// The one file that is concerned; `None`: all are.
+    pub only: Option<&'static str>,
+}
+
+impl Faults {
+    fn of(self, name: &str) -> Self {
+        let concerns = self.only.is_none_or(|only| only == name);
+        if concerns { self } else { Self::default() }
+    }
 }
 
 /// A folder of simulated files; clones are the same disk.
@@ -344,6 +353,11 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.lock().files.remove(name);
+        Ok(())
+    }
+
     fn origin(&self, names: &[&str]) -> io::Result<u128> {
         let state = self.lock();
         let made = names.iter().map(|name| state.files.get(*name).map_or(0, |file| file.made));
@@ -369,7 +383,7 @@ impl Handle {
         let mut state = self.disk.lock();
         state.alive(self.life)?;
         let cut = state.spend();
-        let faults = state.faults;
+        let faults = state.faults.of(&self.name);
         let State { files, chance, .. } = &mut *state;
         let file = files.get_mut(&self.name).ok_or(io::ErrorKind::NotFound)?;
         work(file, chance, &faults, cut)?;
@@ -396,7 +410,7 @@ impl Storage for Handle {
     fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
         let state = self.disk.lock();
         state.alive(self.life)?;
-        if let Some(kind) = state.faults.read {
+        if let Some(kind) = state.faults.of(&self.name).read {
             return Err(kind.into());
         }
         let start = usize::try_from(offset).unwrap_or(usize::MAX);

@@ -13,6 +13,7 @@ use std::time::UNIX_EPOCH;
 use posthouse_crypto::seal::RecordKeys;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::body_keys::BodyKeys;
 use super::sealed::SealedDisk;
 
 /// One file. Writes are durable after `sync` only.
@@ -40,6 +41,12 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn sealed(&self) -> Option<&SealedDisk> {
         None
     }
+    /// The keys of conversations, when the disk is sealed.
+    fn bodies(&self) -> Option<Arc<BodyKeys>> {
+        None
+    }
+    /// Removes a file, when it is there, and makes that durable.
+    fn remove(&self, name: &str) -> io::Result<()>;
     /// A number that these very files have, and no copy of them.
     fn origin(&self, names: &[&str]) -> io::Result<u128>;
 }
@@ -80,6 +87,15 @@ impl Disk for Folder {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.path.join(from), self.path.join(to))?;
         File::open(&self.path)?.sync_all()
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        }
+        File::open(path.parent().unwrap_or(&self.path))?.sync_all()
     }
 
     /// Of each file the inode's number and birth, which `cp`, `tar`, `rsync` and a restore give

@@ -8,7 +8,7 @@ use crate::base::{ConversationId, Feed, MessageKey, Position};
 use crate::desk::{Conversation, State, Who};
 
 /// `format` (u32), `epoch` (16 bytes), `applied` (u64), `origin` (16 bytes), `former` (epoch and
-/// last site index of each).
+/// last site index of each), `slots` (u64: the last one that a conversation has).
 pub const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// Position → checksum (XXH3, u64 little-endian) and record of an entry.
 pub const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
@@ -35,6 +35,9 @@ pub const BLOBS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blobs
 /// Conversation → bytes of its attachments; zeros → of the site's own files.
 pub const BLOB_BYTES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("blob_bytes");
 
+/// Conversation → slot of its key; of sealed stores only.
+pub const SLOTS: TableDefinition<'_, &[u8], u64> = TableDefinition::new("slots");
+
 /// Entries of one feed block: a page of history touches one or two.
 pub const BLOCK: u64 = 128;
 
@@ -58,6 +61,7 @@ pub fn create(txn: &redb::WriteTransaction) -> Result<(), super::fault::Fault> {
     txn.open_table(CURSORS)?;
     txn.open_table(BLOBS)?;
     txn.open_table(BLOB_BYTES)?;
+    txn.open_table(SLOTS)?;
     Ok(())
 }
 
@@ -137,10 +141,13 @@ pub enum List {
     Team(u32),
 }
 
-/// The lists a conversation stands in.
+/// The lists a conversation stands in; none when it was erased.
 #[must_use]
 pub fn lists_of(conversation: &Conversation) -> SmallVec<[Key; 3]> {
     let mut keys = SmallVec::new();
+    if conversation.state == State::Erased {
+        return keys;
+    }
     let mut add = |list| {
         let mut key = list_prefix(list, conversation.state);
         key.extend_from_slice(&(!conversation.last_ms).to_be_bytes());
@@ -169,6 +176,7 @@ pub fn list_prefix(list: List, state: State) -> Key {
         State::Queued => 1,
         State::Assigned => 2,
         State::Resolved => 3,
+        State::Erased => 4,
     });
     key
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::row::{self, LogRow};
-use super::words::{Fact, Item, Written};
+use super::words::{Fact, Item, NewEntry, Written};
 use crate::base::{AgentId, BlobId, ConversationId, Feed, Index, MessageKey, Position};
-use crate::desk::{Body, Who};
+use crate::desk::{Body, Gone, Who};
 use crate::wire::encode_entry;
 
 #[derive(Debug, Default)]
@@ -18,16 +18,40 @@ pub struct Tail {
     feeds: HashMap<Feed, FeedTail>,
     keys: HashMap<(MessageKey, ConversationId, Who), Position>,
     facts: BTreeMap<FactName, Position>,
-    /// Places in full feeds whose body was recalled by an entry of this tail.
-    recalled: HashSet<(ConversationId, Index)>,
+    gone: Buried,
     bytes: u64,
+}
+
+/// What entries of this tail took away, here or in the database.
+#[derive(Clone, Debug, Default)]
+pub struct Buried {
+    /// Places in full feeds.
+    recalled: HashSet<(ConversationId, Index)>,
+    /// Conversations.
+    erased: HashSet<ConversationId>,
+}
+
+impl Buried {
+    /// Why the body of an entry at these places is gone.
+    #[must_use]
+    pub fn why(&self, places: &[(Feed, Index)]) -> Option<Gone> {
+        places.iter().find_map(|(feed, index)| match feed {
+            Feed::Full(id) if self.erased.contains(id) => Some(Gone::Deleted),
+            Feed::Full(id) => self.recalled.contains(&(*id, *index)).then_some(Gone::Recalled),
+            Feed::Public(_) | Feed::Inbox(_) | Feed::Team(_) | Feed::Roster | Feed::Site => None,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.recalled.is_empty() && self.erased.is_empty()
+    }
 }
 
 /// An item, and the tombstone that stands in its place.
 #[derive(Clone, Debug)]
 pub struct TailItem {
     pub written: Arc<Written>,
-    pub gone: Option<Bytes>,
+    pub gone: Option<(Gone, Bytes)>,
 }
 
 #[derive(Debug)]
@@ -63,9 +87,18 @@ impl TailItem {
     #[must_use]
     pub fn shown(&self) -> Option<Bytes> {
         match &self.written.item {
-            Item::Entry(new) => Some(self.gone.clone().unwrap_or_else(|| new.bytes.clone())),
+            Item::Entry(new) => {
+                let gone = self.gone.as_ref().map(|(_, bytes)| bytes);
+                Some(gone.unwrap_or(&new.bytes).clone())
+            }
             Item::Fact(_) => None,
         }
+    }
+
+    fn body_hash(&self, new: &NewEntry) -> Option<[u8; 16]> {
+        let erased = matches!(self.gone, Some((Gone::Deleted, _)))
+            || matches!(new.entry.body, Body::Tombstone(Gone::Deleted));
+        (!erased).then_some(new.body_hash)
     }
 
     /// The row that the log will have, as readers may see it.
@@ -75,8 +108,9 @@ impl TailItem {
         Some(LogRow {
             position: self.written.position,
             places: self.written.places.clone(),
-            body_hash: new.body_hash,
+            body_hash: self.body_hash(new),
             bytes: self.shown()?,
+            slot: self.written.slot,
         })
     }
 }
@@ -128,6 +162,9 @@ impl Tail {
                 if let Body::Recalled { full, .. } = &new.entry.body {
                     self.recall(conversation, *full);
                 }
+                if written.erases().is_some() {
+                    self.erase(conversation);
+                }
             }
             Item::Fact(fact) => {
                 self.facts.insert(FactName::of(fact), position);
@@ -135,26 +172,43 @@ impl Tail {
         }
     }
 
-    /// Puts a tombstone in place of a body, here or (by `is_recalled`) in what readers find below.
+    /// Puts a tombstone in place of a body, here or (by `buried`) in what readers find below.
     fn recall(&mut self, conversation: ConversationId, full: Index) {
-        self.recalled.insert((conversation, full));
+        self.gone.recalled.insert((conversation, full));
         let found = self.at(Feed::Full(conversation), full).map(|item| item.written.position);
-        let Some(at) = found.and_then(|position| self.slot(position)) else { return };
-        if let Some(item) = self.items.get_mut(at)
-            && let Item::Entry(new) = &item.written.item
+        if let Some(position) = found {
+            self.bury(position, Gone::Recalled);
+        }
+    }
+
+    /// The same for everything in a conversation.
+    fn erase(&mut self, conversation: ConversationId) {
+        self.gone.erased.insert(conversation);
+        let here = self.feeds.get(&Feed::Full(conversation));
+        let here: Vec<Position> =
+            here.into_iter().flat_map(|feed| &feed.positions).copied().collect();
+        for position in here {
+            self.bury(position, Gone::Deleted);
+        }
+    }
+
+    fn bury(&mut self, position: Position, gone: Gone) {
+        let Some(item) = self.slot(position).and_then(|at| self.items.get_mut(at)) else { return };
+        if let Item::Entry(new) = &item.written.item
+            && let Some(left) = row::tombstone(&new.entry, gone)
         {
-            item.gone = row::tombstone(&new.entry).map(|entry| encode_entry(&entry));
+            item.gone = Some((gone, encode_entry(&left)));
         }
     }
 
     #[must_use]
-    pub fn any_recalled(&self) -> bool {
-        !self.recalled.is_empty()
+    pub fn buried(&self) -> Option<Buried> {
+        (!self.gone.is_empty()).then(|| self.gone.clone())
     }
 
     #[must_use]
-    pub fn recalled(&self) -> &HashSet<(ConversationId, Index)> {
-        &self.recalled
+    pub fn erased(&self, conversation: ConversationId) -> bool {
+        self.gone.erased.contains(&conversation)
     }
 
     #[must_use]
@@ -241,7 +295,10 @@ impl Tail {
                     self.keys.remove(&(new.entry.key, conversation, new.entry.author.who));
                 }
                 if let Body::Recalled { full, .. } = &new.entry.body {
-                    self.recalled.remove(&(conversation, *full));
+                    self.gone.recalled.remove(&(conversation, *full));
+                }
+                if written.erases().is_some() {
+                    self.gone.erased.remove(&conversation);
                 }
             }
             Item::Fact(fact) => {

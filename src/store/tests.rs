@@ -21,7 +21,9 @@ use crate::wire::{decode_entry, encode_entry};
 
 mod bytes;
 mod copies;
+mod erased;
 mod live;
+mod proof;
 mod rotation;
 mod sealed;
 
@@ -74,6 +76,13 @@ fn recalled(c: u128, key: u128, target: u128, full: u64) -> Item {
     let (public, full) = (Index(full), Index(full));
     let body = Body::Recalled { key: MessageKey(target), author, public, full };
     item(c, key, VISITOR, body, &[])
+}
+
+pub(super) fn erased(c: u128, key: u128) -> Item {
+    let body = Body::Erased { inbox: InboxId(1), team: TeamId(1) };
+    let id = ConversationId(c);
+    let feeds = smallvec![Feed::Site, Feed::Full(id), Feed::Roster, Feed::Team(TeamId(1))];
+    entry_item(Some(id), key, AGENT, body, feeds)
 }
 
 pub(super) fn propose(ticket: u64, items: impl IntoIterator<Item = Item>) -> Proposal {
@@ -135,6 +144,8 @@ fn show(bytes: &[u8]) -> String {
         Body::Message(Content::Text(text)) => text.0,
         Body::Note(text) => format!("note {}", text.0),
         Body::Tombstone(Gone::Recalled) => "gone".to_owned(),
+        Body::Tombstone(Gone::Deleted) => "deleted".to_owned(),
+        Body::Erased { .. } => "erased".to_owned(),
         Body::Recalled { .. } => "recall".to_owned(),
         Body::Opened { .. } => "opened".to_owned(),
         other => format!("{other:?}"),
@@ -200,7 +211,7 @@ fn a_key_is_known_with_its_hash_and_place_wherever_it_is() {
     bench.write([opened(7), text(7, 5, "one")]);
     for _ in 0..2 {
         let prior = bench.reader.prior(c, VISITOR, MessageKey(5)).unwrap().unwrap();
-        assert_eq!((prior.body_hash, prior.index), ([5; 16], Index(2)));
+        assert_eq!((prior.body_hash, prior.index), (Some([5; 16]), Index(2)));
         assert_eq!(bench.reader.prior(c, AGENT, MessageKey(5)).unwrap(), None);
         assert_eq!(bench.reader.prior(c, VISITOR, MessageKey(0)).unwrap(), None);
         bench.checkpoint();
@@ -241,7 +252,7 @@ fn a_recalled_body_is_gone_from_every_feed_wherever_recall_and_body_are() {
         let named = bench.reader.recallable(c, MessageKey(5), VISITOR).unwrap().unwrap();
         assert_eq!(named.entry.body, Body::Tombstone(Gone::Recalled));
         let prior = bench.reader.prior(c, VISITOR, MessageKey(5)).unwrap().unwrap();
-        assert_eq!(prior.body_hash, [5; 16]);
+        assert_eq!(prior.body_hash, Some([5; 16]));
     }
 }
 

@@ -214,7 +214,7 @@ impl Pump {
             let first = self.proposals.recv_timeout(heal);
             let read_only = self.engine.shared().read_only.load(Ordering::Acquire);
             if read_only && self.clock.tick() >= next_heal {
-                if let Err(fault) = self.engine.heal() {
+                if let Err(fault) = self.heal() {
                     tracing::debug!(%fault, "the journal does not take writes yet");
                 } else {
                     tracing::info!("the journal takes writes again");
@@ -233,6 +233,15 @@ impl Pump {
         }
     }
 
+    fn heal(&mut self) -> Result<(), Fault> {
+        let healed = self.engine.heal();
+        let outcomes = self.engine.unparked();
+        if !outcomes.is_empty() {
+            (self.sink)(outcomes);
+        }
+        healed
+    }
+
     /// One batch: what arrived while the last one was synced. True when the store is to close.
     fn batch(&mut self, first: Message) -> bool {
         let since = self.clock.tick().since(self.last_commit);
@@ -245,7 +254,7 @@ impl Pump {
         while let Some(message) = next {
             match message {
                 Message::Probe(answer) => answer(),
-                Message::Renew(answer) => answer(self.engine.heal()),
+                Message::Renew(answer) => answer(self.heal()),
                 Message::Wipe(begin, answer) => answer(self.engine.wipe(begin)),
                 Message::Close => close = true,
                 Message::Append(proposal, weight) => {

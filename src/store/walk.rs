@@ -3,13 +3,16 @@
 //! beginning can be judged slice by slice, whatever is added meanwhile.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use redb::{ReadTransaction, ReadableTable};
 
 use super::apply::{self, block_of};
 use super::blobs::Blobs;
+use super::body_keys::{BodyKeys, SlotKey};
 use super::check::Checkup;
+use super::envelope::read_row;
 use super::fault::Fault;
 use super::row::LogRow;
 use super::tables::{self, BLOCK};
@@ -30,6 +33,7 @@ pub struct Walk {
     listed: u64,
     /// Where attachments lie; `None` leaves their files alone.
     blobs: Option<Blobs>,
+    keys: Option<Arc<BodyKeys>>,
     pub(super) checkup: Checkup,
 }
 
@@ -47,9 +51,9 @@ enum Stage {
 impl Walk {
     /// A walk over what the database has up to `bound`.
     #[must_use]
-    pub fn new(bound: Position, blobs: Option<Blobs>) -> Self {
+    pub fn new(bound: Position, blobs: Option<Blobs>, keys: Option<Arc<BodyKeys>>) -> Self {
         let stage = Stage::Log(Position(0));
-        Self { bound, stage, places: 0, listed: 0, blobs, checkup: Checkup::default() }
+        Self { bound, stage, places: 0, listed: 0, blobs, keys, checkup: Checkup::default() }
     }
 
     /// Looks over one slice of rows; true when there are more.
@@ -92,7 +96,7 @@ impl Walk {
             let position = Position(position.value());
             last = Some(position);
             self.checkup.entries += 1;
-            let Ok(row) = LogRow::read(position, row.value()) else {
+            let Ok(row) = LogRow::read(position, row.value(), self.keys.as_deref()) else {
                 self.checkup.find(code::ROW_DAMAGED, format!("position {}", position.0));
                 continue;
             };
@@ -136,14 +140,18 @@ impl Walk {
         after: Option<Vec<u8>>,
     ) -> Result<Option<Vec<u8>>, Fault> {
         let mut last = None;
+        let slots = self.keys.as_ref().map(|_| txn.open_table(tables::SLOTS)).transpose()?;
         for row in
             txn.open_table(tables::CONVERSATIONS)?.range::<&[u8]>(behind(&after))?.take(WALK_ROWS)
         {
             let (id, row) = row?;
             self.checkup.conversations += 1;
-            if apply::read_conversation(row.value()).is_err() {
-                let place = format!("conversation {}", hex(id.value()));
-                self.checkup.find(code::ROW_DAMAGED, place);
+            let place = || format!("conversation {}", hex(id.value()));
+            if read_row(row.value(), self.keys.as_deref()).is_err() {
+                self.checkup.find(code::ROW_DAMAGED, place());
+            }
+            if self.key_is_damaged(slots.as_ref(), id.value())? {
+                self.checkup.find(code::BODY_KEY_DAMAGED, place());
             }
             last = Some(id.value().to_vec());
         }
@@ -160,17 +168,32 @@ impl Walk {
             let (id, row) = row?;
             self.checkup.attachments += 1;
             last = Some(id.value().to_vec());
-            let Ok(Fact::Blob(blob)) = apply::read_fact(row.value()) else {
+            let Ok(Fact::Blob(blob)) = apply::read_fact(row.value(), self.keys.as_deref()) else {
                 let place = format!("attachment {}", hex(id.value()));
                 self.checkup.find(code::ROW_DAMAGED, place);
                 continue;
             };
             let Some(blobs) = &self.blobs else { continue };
-            if blobs.size(blob.id) != Some(blob.attachment.size) {
+            // A row that its key does not open is told of with its conversation.
+            let opened = blob.hash != [0; 32];
+            if opened && blobs.size(&blob) != Some(blob.attachment.size) {
                 self.checkup.find(code::BLOB_MISSING, format!("attachment {}", blob.id));
             }
         }
         Ok(last)
+    }
+}
+
+impl Walk {
+    /// Whether a conversation has a key that is neither whole nor destroyed.
+    fn key_is_damaged(
+        &self,
+        slots: Option<&impl ReadableTable<&'static [u8], u64>>,
+        id: &[u8],
+    ) -> Result<bool, Fault> {
+        let (Some(keys), Some(slots)) = (&self.keys, slots) else { return Ok(false) };
+        let slot = slots.get(id)?.map(|slot| keys.key(slot.value())).transpose()?;
+        Ok(matches!(slot, Some(SlotKey::Damaged)))
     }
 }
 

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::base::{AgentId, ConversationId, Feed, Index, MessageKey, Position, TeamId, Wall};
 use crate::desk::{Body, Entry, Feeds, Refusal, State, Who};
-pub use crate::wire::{BlobRow, Fact, Mark, Paged, Places, ReaderCursor, Secret, SignIn};
+pub use crate::wire::{BlobRow, Fact, FileKey, Mark, Paged, Places, ReaderCursor, Secret, SignIn};
 
 /// Several items that become durable together or not at all.
 #[derive(Clone, Debug)]
@@ -51,10 +51,41 @@ pub struct Written {
     pub position: Position,
     /// Empty unless the item is an entry.
     pub places: Places,
+    /// Where the key is that seals it, or that it destroys; in a sealed store.
+    pub slot: Option<u64>,
     pub item: Item,
 }
 
+impl Item {
+    /// The conversation whose key seals it.
+    #[must_use]
+    pub fn conversation(&self) -> Option<ConversationId> {
+        match self {
+            Self::Entry(new) => new.entry.conversation,
+            Self::Fact(Fact::Blob(row)) => row.conversation,
+            Self::Fact(
+                Fact::Mark(_) | Fact::SignIn(_) | Fact::Secret(_) | Fact::ReaderCursor(_),
+            ) => None,
+        }
+    }
+}
+
 impl Written {
+    /// The conversation whose key seals it.
+    #[must_use]
+    pub fn conversation(&self) -> Option<ConversationId> {
+        self.item.conversation()
+    }
+
+    /// The conversation that this erases.
+    #[must_use]
+    pub fn erases(&self) -> Option<ConversationId> {
+        match &self.item {
+            Item::Entry(new) => new.entry.conversation.filter(|_| new.entry.body.erases()),
+            Item::Fact(_) => None,
+        }
+    }
+
     /// Index in the conversation's public and full feed.
     #[must_use]
     pub fn conversation_indices(&self) -> (Option<Index>, Option<Index>) {

@@ -3,6 +3,7 @@
 //! it travels as those bytes, so that fields of a newer version survive.
 
 mod client;
+mod head;
 pub mod record;
 mod row;
 mod server;
@@ -17,7 +18,8 @@ pub mod proto {
 
 pub use crate::desk::{CommandAsk, OpeningAsk, TransferAsk};
 pub use client::{Submission, decode_client, decode_client_list};
-pub use record::{BlobRow, Fact, Mark, Places, ReaderCursor, Record, Secret, SignIn};
+pub use head::{head_length, skeleton};
+pub use record::{BlobRow, Fact, FileKey, Mark, Places, ReaderCursor, Record, Secret, SignIn};
 pub use row::{
     conversation_from_row, conversation_row, decode_conversation, encode_conversation, visitor_row,
 };

@@ -1,10 +1,13 @@
 //! The journal's record, bytes and words: what `proto::Record` says, written without building one.
 //! The id of a public or full feed is left out when it is the entry's conversation.
 
+use std::fmt;
+
 use bytes::Bytes;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use smallvec::SmallVec;
+use zeroize::Zeroizing;
 
 use super::proto;
 use crate::base::code::{BAD_VALUE, Code};
@@ -25,8 +28,36 @@ pub struct Record {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordContent {
-    Entry { bytes: Bytes, places: Places, body_hash: [u8; 16] },
+    Entry {
+        bytes: Bytes,
+        places: Places,
+        /// `None`: the conversation was erased.
+        body_hash: Option<[u8; 16]>,
+        /// Of an `Erased` entry the slot whose key it destroys.
+        slot: Option<u64>,
+    },
+    /// An entry up to its author's id; the rest is sealed with the conversation's key.
+    SealedEntry {
+        head: Bytes,
+        places: Places,
+        sealed: Sealed,
+    },
     Fact(Fact),
+    /// An attachment, of which only the ids and the size are in the clear.
+    SealedBlob {
+        row: BlobRow,
+        sealed: Sealed,
+    },
+}
+
+/// What a conversation's key seals, and what outlives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Where the key is.
+    pub slot: u64,
+    pub at: Wall,
+    /// Cipher text, tag, nonce.
+    pub text: Bytes,
 }
 
 /// What is kept without standing in a feed.
@@ -81,15 +112,58 @@ pub struct BlobRow {
     /// SHA-256 of the file.
     pub hash: [u8; 32],
     pub at: Wall,
+    /// Key of a file that is sealed with one of its own, which stands here only.
+    pub key: Option<FileKey>,
 }
 
-/// Appends the record of an entry; `conversation` is the entry's own.
+/// The key of one file; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FileKey(pub Zeroizing<[u8; 32]>);
+
+impl fmt::Debug for FileKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Appends the record of an entry; `conversation` is the entry's own, `slot` that of the key which
+/// an `Erased` entry destroys.
 pub fn write_entry_record(
     out: &mut Vec<u8>,
     position: Position,
     places: &[(Feed, Index)],
     bytes: &[u8],
-    body_hash: &[u8; 16],
+    body_hash: Option<&[u8; 16]>,
+    (conversation, slot): (Option<ConversationId>, Option<u64>),
+) {
+    write_places(out, position, places, conversation);
+    write_bytes(3, bytes, out);
+    if let Some(body_hash) = body_hash {
+        write_bytes(4, body_hash, out);
+    }
+    if let Some(slot) = slot {
+        write_sealed(out, &Sealed { slot, at: Wall::default(), text: Bytes::new() });
+    }
+}
+
+/// Appends the record of an entry of which only `head` is in the clear (see [`super::head_length`]).
+pub fn write_sealed_record(
+    out: &mut Vec<u8>,
+    position: Position,
+    places: &[(Feed, Index)],
+    head: &[u8],
+    sealed: &Sealed,
+    conversation: Option<ConversationId>,
+) {
+    write_places(out, position, places, conversation);
+    write_bytes(3, head, out);
+    write_sealed(out, sealed);
+}
+
+fn write_places(
+    out: &mut Vec<u8>,
+    position: Position,
+    places: &[(Feed, Index)],
     conversation: Option<ConversationId>,
 ) {
     encode_key(1, WireType::Varint, out);
@@ -116,8 +190,50 @@ pub fn write_entry_record(
         encode_key(2, WireType::Varint, out);
         encode_varint(index.0, out);
     }
-    write_bytes(3, bytes, out);
-    write_bytes(4, body_hash, out);
+}
+
+fn write_sealed(out: &mut Vec<u8>, sealed: &Sealed) {
+    let Wall { ms, trusted } = sealed.at;
+    let message = proto::Sealed {
+        slot: sealed.slot,
+        at_ms: ms,
+        clock_unset: !trusted && ms != 0,
+        text: sealed.text.clone(),
+    };
+    encode_key(10, WireType::LengthDelimited, out);
+    encode_varint(message.encoded_len() as u64, out);
+    message.encode_raw(out);
+}
+
+/// Appends the record of an attachment of which only the ids and the size are in the clear.
+pub fn write_sealed_blob(out: &mut Vec<u8>, position: Position, row: &BlobRow, sealed: &Sealed) {
+    let attachment = proto::Attachment {
+        blob: row.id.to_bytes().to_vec(),
+        size: row.attachment.size,
+        ..proto::Attachment::default()
+    };
+    let blob = proto::Blob {
+        id: row.id.to_bytes().to_vec(),
+        conversation: row.conversation.map_or_else(Vec::new, |id| id.to_bytes().to_vec()),
+        attachment: Some(attachment),
+        ..proto::Blob::default()
+    };
+    let record = proto::Record { position: position.0, blob: Some(blob), ..Default::default() };
+    record.encode_raw(out);
+    write_sealed(out, sealed);
+}
+
+/// An attachment's row as the text that its conversation's key seals.
+#[must_use]
+pub fn encode_blob(row: &BlobRow) -> Vec<u8> {
+    blob_row(row).encode_to_vec()
+}
+
+/// # Errors
+/// `BAD_VALUE`: not what `encode_blob` made.
+pub fn decode_blob(bytes: &[u8]) -> Result<BlobRow, Code> {
+    let row = proto::Blob::decode(bytes).map_err(|_| BAD_VALUE)?;
+    read_blob(row).ok_or(BAD_VALUE)
 }
 
 /// Appends the record of a fact.
@@ -153,21 +269,42 @@ pub fn write_fact_record(out: &mut Vec<u8>, position: Position, fact: &Fact) {
 /// # Errors
 /// `BAD_VALUE`: these bytes are no record that `write_entry_record` or `write_fact_record` made.
 pub fn read_record(bytes: Bytes) -> Result<Record, Code> {
-    let record = proto::Record::decode(bytes).map_err(|_| BAD_VALUE)?;
+    let mut record = proto::Record::decode(bytes).map_err(|_| BAD_VALUE)?;
     let position = Position(record.position);
-    let content = if record.entry.is_empty() {
-        RecordContent::Fact(read_fact(record).ok_or(BAD_VALUE)?)
-    } else {
-        let conversation = entry_conversation(&record.entry);
-        let mut places = Places::new();
-        for place in &record.places {
-            let feed = place.feed.as_ref().and_then(|feed| read_feed(feed, conversation));
-            places.push((feed.ok_or(BAD_VALUE)?, Index(place.index)));
+    let sealed = record.sealed.take().map(|sealed| Sealed {
+        slot: sealed.slot,
+        at: Wall { ms: sealed.at_ms, trusted: !sealed.clock_unset },
+        text: sealed.text,
+    });
+    if record.entry.is_empty() {
+        let fact = read_fact(record).ok_or(BAD_VALUE)?;
+        return Ok(Record { position, content: fact_content(fact, sealed) });
+    }
+    let conversation = entry_conversation(&record.entry);
+    let mut places = Places::new();
+    for place in &record.places {
+        let feed = place.feed.as_ref().and_then(|feed| read_feed(feed, conversation));
+        places.push((feed.ok_or(BAD_VALUE)?, Index(place.index)));
+    }
+    let slot = sealed.as_ref().map(|sealed| sealed.slot);
+    let content = match sealed.filter(|sealed| !sealed.text.is_empty()) {
+        Some(sealed) => RecordContent::SealedEntry { head: record.entry, places, sealed },
+        None => {
+            let body_hash = match record.body_hash.as_slice() {
+                [] => None,
+                hash => Some(hash.try_into().map_err(|_| BAD_VALUE)?),
+            };
+            RecordContent::Entry { bytes: record.entry, places, body_hash, slot }
         }
-        let body_hash = record.body_hash.try_into().map_err(|_| BAD_VALUE)?;
-        RecordContent::Entry { bytes: record.entry, places, body_hash }
     };
     Ok(Record { position, content })
+}
+
+fn fact_content(fact: Fact, sealed: Option<Sealed>) -> RecordContent {
+    match (fact, sealed) {
+        (Fact::Blob(row), Some(sealed)) => RecordContent::SealedBlob { row, sealed },
+        (fact, _) => RecordContent::Fact(fact),
+    }
 }
 
 /// The conversation of an encoded entry: field 1, which the encoder writes first.
@@ -236,6 +373,7 @@ fn blob_row(row: &BlobRow) -> proto::Blob {
         attachment: Some(attachment),
         hash: row.hash.to_vec(),
         at_ms: row.at.ms,
+        key: row.key.as_ref().map_or_else(Vec::new, |key| key.0.to_vec()),
     }
 }
 
@@ -286,8 +424,15 @@ fn read_blob(row: proto::Blob) -> Option<BlobRow> {
             width: attachment.width,
             height: attachment.height,
         },
-        hash: row.hash.try_into().ok()?,
+        hash: match row.hash.as_slice() {
+            [] => [0; 32],
+            hash => hash.try_into().ok()?,
+        },
         at: Wall { ms: row.at_ms, trusted: true },
+        key: match row.key.as_slice() {
+            [] => None,
+            key => Some(FileKey(Zeroizing::new(key.try_into().ok()?))),
+        },
     })
 }
 
@@ -318,10 +463,61 @@ mod tests {
         .into_iter()
         .collect();
         let mut out = Vec::new();
-        write_entry_record(&mut out, Position(400), &places, &entry(c), &[9; 16], Some(c));
+        let at = Position(400);
+        write_entry_record(&mut out, at, &places, &entry(c), Some(&[9; 16]), (Some(c), None));
         assert!(proto::Record::decode(out.as_slice()).is_ok());
-        let content = RecordContent::Entry { bytes: entry(c), places, body_hash: [9; 16] };
-        assert_eq!(read_record(out.into()), Ok(Record { position: Position(400), content }));
+        let bytes = entry(c);
+        let body_hash = Some([9; 16]);
+        let content = RecordContent::Entry { bytes, places, body_hash, slot: None };
+        assert_eq!(read_record(out.into()), Ok(Record { position: at, content }));
+    }
+
+    #[test]
+    fn a_sealed_entry_and_one_that_destroys_a_key_come_back() {
+        let c = ConversationId(5);
+        let places: Places =
+            [(Feed::Full(c), Index(3)), (Feed::Site, Index(1))].into_iter().collect();
+        let bytes = entry(c);
+        let at = Wall { ms: 1_790_000_000_000, trusted: false };
+        let sealed = Sealed { slot: 300, at, text: Bytes::from_static(&[1; 40]) };
+        let mut out = Vec::new();
+        write_sealed_record(&mut out, Position(7), &places, &bytes, &sealed, Some(c));
+        let content =
+            RecordContent::SealedEntry { head: bytes.clone(), places: places.clone(), sealed };
+        assert_eq!(read_record(out.into()).map(|record| record.content), Ok(content));
+
+        let mut out = Vec::new();
+        write_entry_record(&mut out, Position(8), &places, &bytes, None, (Some(c), Some(300)));
+        let content = RecordContent::Entry { bytes, places, body_hash: None, slot: Some(300) };
+        assert_eq!(read_record(out.into()).map(|record| record.content), Ok(content));
+    }
+
+    #[test]
+    fn an_attachment_comes_back_from_its_sealed_text() {
+        let row = BlobRow {
+            id: BlobId(3),
+            conversation: Some(ConversationId(5)),
+            attachment: Attachment {
+                size: 7,
+                name: "a.png".into(),
+                ..Attachment::named(BlobId(3))
+            },
+            hash: [4; 32],
+            at: Wall { ms: 6, trusted: true },
+            key: Some(FileKey(Zeroizing::new([8; 32]))),
+        };
+        assert_eq!(decode_blob(&encode_blob(&row)), Ok(row.clone()));
+        let sealed = Sealed { slot: 2, at: row.at, text: Bytes::from_static(&[1; 40]) };
+        let mut out = Vec::new();
+        write_sealed_blob(&mut out, Position(9), &row, &sealed);
+        assert!(!out.windows(5).any(|five| five == b"a.png"));
+        let read = read_record(out.into()).unwrap();
+        let RecordContent::SealedBlob { row: left, sealed: kept } = read.content else { panic!() };
+        assert_eq!(
+            (left.id, left.conversation, left.attachment.size),
+            (row.id, row.conversation, 7)
+        );
+        assert_eq!((kept, left.key), (sealed, None));
     }
 
     #[test]

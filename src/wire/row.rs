@@ -20,6 +20,7 @@ pub fn conversation_row(conversation: &Conversation) -> proto::ConversationRow {
         State::Queued => proto::State::Queued,
         State::Assigned => proto::State::Assigned,
         State::Resolved => proto::State::Resolved,
+        State::Erased => proto::State::Erased,
     };
     proto::ConversationRow {
         id: c.id.to_bytes().to_vec(),
@@ -67,6 +68,7 @@ pub fn conversation_from_row(row: proto::ConversationRow) -> Result<Conversation
         proto::State::Queued => State::Queued,
         proto::State::Assigned => State::Assigned,
         proto::State::Resolved => State::Resolved,
+        proto::State::Erased => State::Erased,
     };
     let visitor = match row.visitor.is_empty() {
         true => VisitorId(0),

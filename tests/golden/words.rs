@@ -12,7 +12,7 @@ use posthouse::desk::{
     Who,
 };
 use posthouse::session::{ClientFrame, Cursor, Hello, Peer, ServerFrame, Status};
-use posthouse::wire::record::{BlobRow, Fact, Mark, ReaderCursor, Secret, SignIn};
+use posthouse::wire::record::{BlobRow, Fact, FileKey, Mark, ReaderCursor, Secret, SignIn};
 use posthouse::wire::{self, Submission, Surroundings, proto};
 use proto::client_frame::Frame as C;
 use proto::server_frame::Frame as S;
@@ -218,6 +218,7 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
         ("profile", Body::Profile(profile())),
         ("tombstone_recalled", Body::Tombstone(Gone::Recalled)),
         ("tombstone_deleted", Body::Tombstone(Gone::Deleted)),
+        ("erased", Body::Erased { inbox: InboxId(2), team: TeamId(3) }),
     ];
     let whole = |(name, body)| {
         let who = if name == "opened" { Who::Visitor(VISITOR) } else { Who::Agent(agent) };
@@ -313,7 +314,9 @@ pub fn facts() -> Vec<(&'static str, Fact)> {
         attachment: attachment(),
         hash: [4; 32],
         at: AT,
+        key: None,
     };
+    let keyed = BlobRow { key: Some(FileKey([5; 32].into())), ..blob.clone() };
     vec![
         ("mark", Fact::Mark(mark)),
         ("sign_in", Fact::SignIn(sign_in)),
@@ -321,6 +324,7 @@ pub fn facts() -> Vec<(&'static str, Fact)> {
         ("reader", Fact::ReaderCursor(ReaderCursor { name: "mail".into(), index: Index(7) })),
         ("blob_of_site", Fact::Blob(BlobRow { conversation: None, ..blob.clone() })),
         ("blob", Fact::Blob(blob)),
+        ("blob_keyed", Fact::Blob(keyed)),
     ]
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use posthouse::base::chance::{Chance, Seeded};
 use posthouse::base::{ConversationId, Feed, InboxId, Index, MessageKey, TeamId, VisitorId, Wall};
-use posthouse::desk::{Author, Body, Content, Conversation, Entry, Feeds, Placed, Profile, Who};
+use posthouse::desk::{
+    Author, Body, Content, Conversation, Entry, Feeds, Gone, Placed, Profile, Who,
+};
 use posthouse::store::engine::{Engine, Layout};
 use posthouse::store::journal::Shape;
 use posthouse::store::sealed::SealedDisk;
@@ -55,11 +57,15 @@ pub struct Run {
     /// Every proposal ever made: the keys of its messages, and whether it was acknowledged.
     proposals: Vec<Made>,
     opened: BTreeSet<ConversationId>,
+    /// Conversations that an erasure was proposed for.
+    doomed: BTreeSet<ConversationId>,
 }
 
 struct Made {
     conversation: ConversationId,
+    /// Of its entries, an erasing one among them.
     keys: Vec<MessageKey>,
+    erases: bool,
     acked: bool,
 }
 
@@ -77,6 +83,7 @@ impl Run {
             next_key: 1,
             proposals: Vec::new(),
             opened: BTreeSet::new(),
+            doomed: BTreeSet::new(),
         }
     }
 
@@ -200,32 +207,61 @@ impl Run {
             }
         }
         self.disk.set_faults(self.faults());
-        drop(engine.heal());
+        self.heal(engine);
         drop(engine.shared().checkpoint());
     }
 
+    /// What was kept back is told when the key of an erased conversation is destroyed.
+    fn heal(&mut self, engine: &mut Engine) -> bool {
+        let healed = engine.heal().is_ok();
+        for outcome in engine.unparked() {
+            let made = &mut self.proposals[usize::try_from(outcome.ticket).unwrap()];
+            made.acked |= outcome.result.is_ok();
+        }
+        healed
+    }
+
     fn commit(&mut self, engine: &mut Engine) {
-        if engine.reader().stats().read_only && engine.heal().is_err() {
+        if engine.reader().stats().read_only && !self.heal(engine) {
             return;
         }
         let first = self.proposals.len();
         let batch: Vec<Proposal> = (0..=self.below(5)).map(|_| self.propose()).collect();
-        for (ticket, outcome) in engine.commit(batch).into_iter().enumerate() {
+        let count = batch.len();
+        let outcomes = engine.commit(batch);
+        let tickets = outcomes.iter().map(|outcome| outcome.ticket);
+        assert!(tickets.is_sorted(), "outcomes keep their order");
+        assert!(outcomes.len() == count || self.sealed, "only an erasure is kept back");
+        for outcome in outcomes {
             let acked = outcome.result.is_ok() || self.control == Control::AckBeforeSync;
-            assert_eq!(outcome.ticket, (first + ticket) as u64, "outcomes keep their order");
-            let made = &mut self.proposals[first + ticket];
+            let made = &mut self.proposals[usize::try_from(outcome.ticket).unwrap()];
             made.acked = acked;
-            if outcome.result.is_err() && !made.acked {
+            if outcome.result.is_err() && !made.acked && !made.erases {
                 self.opened.remove(&made.conversation);
             }
         }
+        assert!(self.proposals.len() == first + count);
     }
 
     /// One to three messages of one conversation, and its opening when it may not be there yet.
     fn propose(&mut self) -> Proposal {
-        let conversation = ConversationId(1 + u128::from(self.below(CONVERSATIONS)));
+        let mut conversation = ConversationId(1 + u128::from(self.below(CONVERSATIONS)));
         let mut proposal =
             Proposal { ticket: self.proposals.len() as u64, items: Vec::new().into() };
+        // Nobody writes to a conversation that is being erased: another takes its place.
+        while self.doomed.contains(&conversation) {
+            conversation.0 += u128::from(CONVERSATIONS);
+        }
+        if self.below(12) == 0 && self.opened.contains(&conversation) {
+            self.doomed.insert(conversation);
+            let key = MessageKey(self.next_key);
+            self.next_key += 1;
+            let body = Body::Erased { inbox: InboxId(1), team: TeamId(1) };
+            proposal.items.push(item(conversation, key, body));
+            let keys = vec![key];
+            self.proposals.push(Made { conversation, keys, erases: true, acked: false });
+            return proposal;
+        }
         if self.opened.insert(conversation) {
             let body = Body::Opened {
                 inbox: InboxId(1),
@@ -244,7 +280,7 @@ impl Run {
             let text = format!("{} {words}", key.0);
             proposal.items.push(item(conversation, key, Body::Message(Content::Text(text.into()))));
         }
-        self.proposals.push(Made { conversation, keys, acked: false });
+        self.proposals.push(Made { conversation, keys, erases: false, acked: false });
         proposal
     }
 
@@ -253,12 +289,14 @@ impl Run {
         let fault = |fault: Fault| format!("unreadable: {fault}");
         let mut found: BTreeMap<MessageKey, u32> = BTreeMap::new();
         let mut rows: BTreeMap<ConversationId, Conversation> = BTreeMap::new();
+        let mut bodies = Vec::new();
         let page = reader.page(Feed::Site, Index(0), usize::MAX, usize::MAX).map_err(fault)?;
         dense(&page.entries.iter().map(|entry| entry.index).collect::<Vec<_>>(), page.head)?;
         for paged in &page.entries {
             let entry = decode_entry(&paged.bytes).map_err(|code| format!("entry: {code:?}"))?;
             *found.entry(entry.key).or_default() += u32::from(entry.key.0 != 0);
             let id = entry.conversation.ok_or("an entry of no conversation")?;
+            bodies.push((id, entry.body.clone()));
             let row = rows.entry(id).or_insert_with(|| Conversation::absent(id));
             let next = Some(row.full_index.next());
             let position = posthouse::base::Position(row.position.0 + 1);
@@ -268,6 +306,7 @@ impl Run {
             return Err(format!("{} is there twice", key.0));
         }
         self.opened = rows.keys().copied().collect();
+        self.check_erasures(&bodies)?;
         for (id, mut row) in rows {
             for feed in [Feed::Public(id), Feed::Full(id)] {
                 let page = reader.page(feed, Index(0), usize::MAX, usize::MAX).map_err(fault)?;
@@ -283,6 +322,25 @@ impl Run {
             }
         }
         self.check_proposals(reader, &found)
+    }
+
+    /// Of a conversation everything is there or nothing, and nothing when its erasure is there or
+    /// was acknowledged.
+    fn check_erasures(&mut self, bodies: &[(ConversationId, Body)]) -> Verdict {
+        let there = |(id, body): &(ConversationId, Body)| body.erases().then_some(*id);
+        let erased: BTreeSet<ConversationId> = bodies.iter().filter_map(there).collect();
+        let acked = self.proposals.iter().filter(|made| made.erases && made.acked);
+        if let Some(lost) = acked.map(|made| made.conversation).find(|id| !erased.contains(id)) {
+            return Err(format!("{lost} was erased and is there"));
+        }
+        for (id, body) in bodies {
+            let gone = matches!(body, Body::Tombstone(Gone::Deleted) | Body::Erased { .. });
+            if gone != erased.contains(id) {
+                return Err(format!("half of {id} is erased: {body:?}"));
+            }
+        }
+        self.doomed = erased;
+        Ok(())
     }
 
     fn check_proposals(&mut self, reader: &Reader, found: &BTreeMap<MessageKey, u32>) -> Verdict {

@@ -17,6 +17,7 @@ pub struct Masters {
 enum Pass {
     Journal { begin: bool },
     Pages(u64),
+    Conversations(u64),
 }
 
 impl Masters {
@@ -61,6 +62,11 @@ impl Masters {
             }
             Some(Pass::Pages(first)) => match disk.reseal(first).map(|step| step.next) {
                 Ok(Some(next)) => self.pass = Some(Pass::Pages(next)),
+                Ok(None) => self.pass = Some(Pass::Conversations(0)),
+                Err(_) => {}
+            },
+            Some(Pass::Conversations(first)) => match disk.rewrap(first).map(|step| step.next) {
+                Ok(Some(next)) => self.pass = Some(Pass::Conversations(next)),
                 Ok(None) => self.drop_old(engine),
                 Err(_) => {}
             },

@@ -22,6 +22,8 @@ pub enum Purpose {
     Clear,
     /// Seals the state of the audit log.
     Audit,
+    /// Wraps the keys of conversations.
+    Body,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::Wrap => (3, 0),
             Self::Clear => (4, 0),
             Self::Audit => (5, 0),
+            Self::Body => (6, 0),
         };
         let [high, low] = number.to_be_bytes();
         [kind, 0, high, low]
@@ -113,13 +116,13 @@ mod tests {
 
     #[test]
     fn every_purpose_and_every_master_has_a_key_of_its_own() {
-        use Purpose::{Audit, Clear, Page, Record, Wrap};
+        use Purpose::{Audit, Body, Clear, Page, Record, Wrap};
         let mut seen = Vec::new();
         for family in [Family::National, Family::International] {
             let keys = test_keys(family, &[2, 1]);
             assert_eq!((keys.newest(), keys.ids().collect::<Vec<_>>()), (2, vec![1, 2]));
             for id in [1, 2] {
-                for purpose in [Page(0), Page(1), Page(256), Record, Wrap, Clear, Audit] {
+                for purpose in [Page(0), Page(1), Page(256), Record, Wrap, Clear, Audit, Body] {
                     seen.push(*keys.secret(id, purpose).unwrap());
                 }
             }

@@ -9,6 +9,8 @@
 //! | format, zero | 8..12 | u8 1, three zeros |
 //! | sealed key | 12..76 | the stream's key of 32 bytes as a record: tag, nonce, master |
 //!
+//! A stream whose key is kept elsewhere has format 2 and a head of 12 bytes only.
+//!
 //! A chunk is its cipher text and a tag of 16 bytes. All but the last hold 65 536 bytes of plain
 //! text; the last holds up to as many, and none only when the stream is empty. Nonce: seven zero
 //! bytes (the key belongs to one stream, which is written once), the chunk's number (u32,
@@ -26,6 +28,9 @@ use crate::token::{NoRandomness, fill_random};
 pub const CHUNK_BYTES: usize = 64 * 1024;
 /// Bytes before the first chunk.
 pub const HEAD_BYTES: usize = 12 + 32 + RECORD_EXTRA;
+
+/// The head of a stream whose key is kept elsewhere.
+pub const KEYED_HEAD: &[u8; 12] = b"phsealed\x02\0\0\0";
 
 const MAGIC: &[u8; 12] = b"phsealed\x01\0\0\0";
 const SEALED_CHUNK: u64 = (CHUNK_BYTES + TAG_BYTES) as u64;
@@ -51,6 +56,12 @@ impl StreamWriter {
         let mut key = Secret::default();
         fill_random(&mut *key)?;
         Ok(Self { aead: Aead::new(family, &key), key, next: 0 })
+    }
+
+    /// The stream's key, to be kept elsewhere; [`KEYED_HEAD`] then stands before the chunks.
+    #[must_use]
+    pub fn key(&self) -> &Secret {
+        &self.key
     }
 
     /// What stands before the chunks. `place` says what the stream is (an attachment's id) and is
@@ -117,6 +128,12 @@ impl StreamReader {
         Ok(Self { aead: Aead::new(family, key) })
     }
 
+    /// A stream whose key was kept elsewhere.
+    #[must_use]
+    pub fn with_key(family: Family, key: &Secret) -> Self {
+        Self { aead: Aead::new(family, key) }
+    }
+
     /// Opens chunk `number` in place and gives its plain text; `last` as the file's length says.
     ///
     /// # Errors
@@ -133,10 +150,10 @@ impl StreamReader {
     }
 }
 
-/// Length of the plain text of a sealed file, when it can be one.
+/// Length of the plain text of a sealed file with a head of `head` bytes, when it can be one.
 #[must_use]
-pub fn plain_bytes(sealed: u64) -> Option<u64> {
-    let chunks = sealed.checked_sub(HEAD_BYTES as u64)?;
+pub fn plain_bytes(sealed: u64, head: usize) -> Option<u64> {
+    let chunks = sealed.checked_sub(head as u64)?;
     let (whole, rest) = (chunks / SEALED_CHUNK, chunks % SEALED_CHUNK);
     let rest = match rest {
         0 if whole > 0 => 0,
@@ -199,7 +216,7 @@ mod tests {
     }
 
     fn opened(family: Family, place: &[u8], file: &[u8]) -> Result<Vec<u8>, BadSeal> {
-        plain_bytes(file.len() as u64).ok_or(BadSeal)?;
+        plain_bytes(file.len() as u64, HEAD_BYTES).ok_or(BadSeal)?;
         let (head, chunks) = file.split_first_chunk().ok_or(BadSeal)?;
         let reader = StreamReader::open(family, &wrap(family), place, head)?;
         let count = chunks.chunks(SEALED).count();
@@ -220,15 +237,16 @@ mod tests {
                 let plain: Vec<u8> = (0..length).map(|n| u8::try_from(n % 253).unwrap()).collect();
                 let file = sealed(family, &plain);
                 assert_eq!(sealed_bytes(length as u64), file.len() as u64);
-                assert_eq!(plain_bytes(file.len() as u64), Some(length as u64), "{length}");
+                let plain_length = plain_bytes(file.len() as u64, HEAD_BYTES);
+                assert_eq!(plain_length, Some(length as u64), "{length}");
                 assert_eq!(opened(family, b"id", &file).unwrap(), plain);
                 assert_eq!(opened(family, b"other", &file), Err(BadSeal));
             }
         }
-        assert_eq!(plain_bytes(0), None);
-        assert_eq!(plain_bytes(HEAD_BYTES as u64), None, "without any chunk");
+        assert_eq!(plain_bytes(0, HEAD_BYTES), None);
+        assert_eq!(plain_bytes(HEAD_BYTES as u64, HEAD_BYTES), None, "without any chunk");
         assert_eq!(
-            plain_bytes((HEAD_BYTES + SEALED + TAG_BYTES) as u64),
+            plain_bytes((HEAD_BYTES + SEALED + TAG_BYTES) as u64, HEAD_BYTES),
             None,
             "an empty last chunk"
         );
@@ -252,6 +270,25 @@ mod tests {
             StreamReader::open(family, &new, b"id", &foreign).is_err(),
             "the old master is gone"
         );
+    }
+
+    #[test]
+    fn a_stream_opens_with_the_key_that_was_kept_and_with_no_other() {
+        for family in [Family::National, Family::International] {
+            let mut writer = StreamWriter::begin(family).unwrap();
+            let mut chunk = b"plain".to_vec();
+            writer.seal(&mut chunk, true).unwrap();
+            let length = (KEYED_HEAD.len() + chunk.len()) as u64;
+            assert_eq!(plain_bytes(length, KEYED_HEAD.len()), Some(5));
+            let other = StreamWriter::begin(family).unwrap();
+            let opened = |key: &Secret| {
+                let mut chunk = chunk.clone();
+                let reader = StreamReader::with_key(family, key);
+                reader.chunk(0, true, &mut chunk).map(|text| text.to_vec())
+            };
+            assert_eq!(opened(writer.key()).unwrap(), b"plain");
+            assert_eq!(opened(other.key()), Err(BadSeal));
+        }
     }
 
     #[test]

@@ -120,6 +120,12 @@ crate::base::code::codes! {
             "每个列表都有上限，以保证小型设备的内存。";
         remedy: "Remove one first.", "请先移除一项。";
     }
+    1023 ERASED Refusal {
+        what: "The conversation was erased.", "会话已被彻底删除。";
+        why: "An owner of the site deleted it for ever; nobody can read it any more.",
+            "站点所有者已将其永久删除，任何人都无法再读取。";
+        remedy: "Begin a new conversation.", "请开始新的会话。";
+    }
     1101 BAD_FRAME Refusal {
         what: "The frame could not be read.", "无法解析该数据帧。";
         why: "It is not a posthouse.v1 message, or a field has the wrong length.",

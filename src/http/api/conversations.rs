@@ -4,7 +4,7 @@ use axum::extract::{Path, Request, State};
 use serde::{Deserialize, Serialize};
 
 use super::acting;
-use crate::actors::View;
+use crate::actors::{Erasure, View};
 use crate::base::limits::LIST_ROWS;
 use crate::base::{ConversationId, Feed, code};
 use crate::http::answer::{Answer, Refused, json};
@@ -26,6 +26,13 @@ struct Asked {
     view: ViewWord,
     before_ms: Option<u64>,
     limit: Option<usize>,
+}
+
+/// What became of a conversation's content.
+#[derive(Serialize)]
+struct ErasureWords {
+    key_destroyed: bool,
+    removed: bool,
 }
 
 #[derive(Serialize)]
@@ -54,4 +61,12 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Reque
     let id = ConversationId::from_hex(&id).ok_or_else(none)?;
     let row = app.desk().admit(Peer::Agent(agent), Feed::Full(id)).await?.ok_or_else(none)?;
     json(&ConversationWords::from(&row))
+}
+
+pub async fn erase(State(app): State<App>, Path(id): Path<String>, request: Request) -> Answer {
+    let (parts, _) = request.into_parts();
+    let (_, agent) = acting(&app, &parts).await?;
+    let id = ConversationId::from_hex(&id).ok_or_else(|| Refused::new(code::NO_CONVERSATION))?;
+    let Erasure { key_destroyed, removed } = app.desk().erase(agent, id).await?;
+    json(&ErasureWords { key_destroyed, removed })
 }

@@ -5,13 +5,13 @@ use axum::extract::{Request, State};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::frames::{caught_up, list};
+use super::frames::{caught_up, encode, list};
 use crate::base::limits::{AGENT_POLL_MS, POLL_MS, RESUME_ENTRIES};
 use crate::base::{AgentId, ConversationId, Epoch, Feed, Index, TeamId, code};
 use crate::http::answer::{Answer, Refused};
 use crate::http::caller::Caller;
 use crate::http::{App, body, identity};
-use crate::session::Peer;
+use crate::session::{Peer, ServerFrame};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,13 +39,27 @@ pub async fn read(State(app): State<App>, request: Request) -> Answer {
     seen(&app, peer);
     let asked: Asked = body::query(&parts)?;
     let feed = feed(&asked)?;
+    let answer = entries(&app, &caller, (peer, feed), &asked).await;
+    match (answer, feed) {
+        // Who had a place in the feed is told as over a WebSocket, to drop what is kept of it.
+        (Err(Refused { refusal, field: None }), Feed::Public(id) | Feed::Full(id))
+            if asked.after > 0 && matches!(refusal.code, code::NO_CONVERSATION | code::ERASED) =>
+        {
+            let gone = ServerFrame::Refused { conversation: Some(id), key: None, refusal };
+            Ok(list(&[encode(&app, &caller, &gone)]))
+        }
+        (answer, _) => answer,
+    }
+}
+
+async fn entries(app: &App, caller: &Caller, (peer, feed): (Peer, Feed), asked: &Asked) -> Answer {
     if let Some(before) = asked.before {
         let page = app.desk().page_before(peer, feed, Index(before)).await?;
         return Ok(list(&frames(page.entries)));
     }
     let known = Epoch::from_hex(&asked.epoch);
     if known != Some(app.desk().epoch()) {
-        return snapshot(&app, &caller, peer, feed, known.is_some()).await;
+        return snapshot(app, caller, peer, feed, known.is_some()).await;
     }
     let after = Index(asked.after);
     let mut page = app.desk().page(peer, feed, after).await?;
@@ -56,17 +70,17 @@ pub async fn read(State(app): State<App>, request: Request) -> Answer {
         let wait_ms = asked.wait_ms.min(most_ms);
         hints = app.desk().wait(peer, feed, after, wait_ms).await?;
         drop(permit);
-        seen(&app, peer);
+        seen(app, peer);
         page = app.desk().page(peer, feed, after).await?;
     }
     if page.head < after || page.head.0 - after.0 > RESUME_ENTRIES {
-        return snapshot(&app, &caller, peer, feed, true).await;
+        return snapshot(app, caller, peer, feed, true).await;
     }
     let last = page.entries.last().map_or(after, |(index, _)| *index);
     let mut answer = frames(page.entries);
     answer.append(&mut hints);
     if last == page.head {
-        answer.push(caught_up(&app, &caller, feed, last));
+        answer.push(caught_up(app, caller, feed, last));
     }
     Ok(list(&answer))
 }

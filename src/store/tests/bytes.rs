@@ -42,6 +42,10 @@ impl Disk for Counting {
         self.disk.rename(from, to)
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+
     fn origin(&self, names: &[&str]) -> io::Result<u128> {
         self.disk.origin(names)
     }

@@ -66,7 +66,7 @@ pub struct Entry {
     pub clock_unset: bool,
     #[prost(
         oneof = "entry::Body",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 40, 41, 42, 43"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 40, 41, 42, 43"
     )]
     pub body: ::core::option::Option<entry::Body>,
 }
@@ -98,6 +98,8 @@ pub mod entry {
         Profile(super::Profile),
         #[prost(message, tag = "21")]
         Tombstone(super::Tombstone),
+        #[prost(message, tag = "22")]
+        Erased(super::Erased),
         #[prost(message, tag = "40")]
         Agent(super::AgentRow),
         #[prost(message, tag = "41")]
@@ -253,6 +255,15 @@ pub struct Tombstone {
     #[prost(enumeration = "TombstoneReason", tag = "1")]
     pub reason: i32,
 }
+/// A conversation was erased: texts, files and the visitor's details are gone for ever. Nothing follows it
+/// in the conversation; readers drop what they keep of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Erased {
+    #[prost(uint32, tag = "1")]
+    pub inbox: u32,
+    #[prost(uint32, tag = "2")]
+    pub team: u32,
+}
 /// An agent as it is now. The password never stands in a feed: only the journal's own record has it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AgentRow {
@@ -350,7 +361,8 @@ pub struct Record {
     /// An encoded Entry; empty for marks, sessions and secrets.
     #[prost(bytes = "bytes", tag = "3")]
     pub entry: ::prost::bytes::Bytes,
-    /// XXH3-128 of the encoded command, big-endian: tells a retry from a conflict.
+    /// XXH3-128 of the encoded command, big-endian: tells a retry from a conflict. Empty when it is sealed, and
+    /// when the conversation was erased.
     #[prost(bytes = "vec", tag = "4")]
     pub body_hash: ::prost::alloc::vec::Vec<u8>,
     /// Marks of one reader.
@@ -368,6 +380,26 @@ pub struct Record {
     /// An attachment that was stored.
     #[prost(message, optional, tag = "9")]
     pub blob: ::core::option::Option<Blob>,
+    /// What the conversation's own key seals, in a sealed store. entry then holds only the entry's first bytes, up
+    /// to the author's id, and blob only the ids and the size.
+    #[prost(message, optional, tag = "10")]
+    pub sealed: ::core::option::Option<Sealed>,
+}
+/// The part of a record that nobody can read once its conversation was erased.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sealed {
+    /// Place of the conversation's key in the file of keys; of an Erased entry the key that it destroys.
+    #[prost(uint64, tag = "1")]
+    pub slot: u64,
+    /// Time of the entry, which outlives its text.
+    #[prost(uint64, tag = "2")]
+    pub at_ms: u64,
+    #[prost(bool, tag = "3")]
+    pub clock_unset: bool,
+    /// Cipher text, tag, nonce. Of an entry: the body hash and the rest of its bytes; of an attachment: the whole
+    /// Blob.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub text: ::prost::bytes::Bytes,
 }
 /// How far one reader of a conversation has come; cumulative.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -427,6 +459,9 @@ pub struct Blob {
     pub hash: ::prost::alloc::vec::Vec<u8>,
     #[prost(uint64, tag = "5")]
     pub at_ms: u64,
+    /// Key of the file, when it is sealed with one that stands here only.
+    #[prost(bytes = "vec", tag = "6")]
+    pub key: ::prost::alloc::vec::Vec<u8>,
 }
 /// What a client asks a conversation to do.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1036,6 +1071,8 @@ pub enum State {
     Queued = 1,
     Assigned = 2,
     Resolved = 3,
+    /// Nothing but this is left of it.
+    Erased = 4,
 }
 impl State {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1048,6 +1085,7 @@ impl State {
             Self::Queued => "STATE_QUEUED",
             Self::Assigned => "STATE_ASSIGNED",
             Self::Resolved => "STATE_RESOLVED",
+            Self::Erased => "STATE_ERASED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1057,6 +1095,7 @@ impl State {
             "STATE_QUEUED" => Some(Self::Queued),
             "STATE_ASSIGNED" => Some(Self::Assigned),
             "STATE_RESOLVED" => Some(Self::Resolved),
+            "STATE_ERASED" => Some(Self::Erased),
             _ => None,
         }
     }
