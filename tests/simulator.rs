@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 #[path = "simulator/client.rs"]
 mod client;
+#[path = "simulator/erase.rs"]
+mod erase;
 #[path = "simulator/judge.rs"]
 mod judge;
 #[path = "simulator/net.rs"]
@@ -113,6 +115,7 @@ fn nothing_acknowledged_is_lost_and_everybody_sees_one_order() {
     assert!(slow_readers.min(refused_writes).min(failed_reads) > count / 20, "{report:?}");
     assert!(snapshots > count, "{report:?}");
     assert!(report.troubles.resealed > count, "{report:?}");
+    assert!(report.erased > count / 4, "{report:?}");
 }
 
 /// R5: what a copy lacks is given up, and nobody goes on from it.

@@ -93,9 +93,9 @@ pub const WRITER_QUEUE: usize = 8 * 1024;
 pub const WRITER_QUEUE_BYTES: usize = 16 * 1024 * 1024;
 /// Heads of feeds the writer remembers; a feed beyond is looked up in the database.
 pub const FEED_HEADS: usize = 64 * 1024;
-/// Keys of conversations that are drawn ahead, so that opening one costs no sync of its own: 64 KiB
-/// at each start and for every thousandth conversation.
-pub const BODY_KEYS_DRAWN: u64 = 1_024;
+/// Keys of conversations that are drawn ahead, so that opening one costs no sync of its own: 16 KiB
+/// at each start and for every 256th conversation.
+pub const BODY_KEYS_DRAWN: u64 = 256;
 /// Keys of conversations kept in memory, of half a kilobyte each: those of a few lists.
 pub const BODY_KEYS_CACHED: usize = 1_024;
 /// Items of one database transaction: bounds its memory and the time it takes.

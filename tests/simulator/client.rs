@@ -16,7 +16,7 @@ use proto::server_frame::Frame as S;
 use crate::net::{Agenda, ClientId, Event, Link, Network};
 use crate::server::{INBOX_KEY, PING_MS, TEAM};
 
-const NO_CONVERSATION: u16 = posthouse::base::code::NO_CONVERSATION.0;
+const GONE: [u16; 2] = [posthouse::base::code::NO_CONVERSATION.0, posthouse::base::code::ERASED.0];
 
 /// A command that is not answered yet; it is in the browser's database.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Client {
     pub id: ClientId,
     pub peer: Peer,
     pub conversation: Option<ConversationId>,
+    /// Those of before that are not there any more.
+    pub former: Vec<ConversationId>,
     pub outbox: VecDeque<Unsent>,
     pub places: BTreeMap<Feed, Place>,
     pub told: Vec<Told>,
@@ -89,6 +91,7 @@ impl Client {
             id: ClientId(id),
             peer,
             conversation,
+            former: Vec::new(),
             outbox: VecDeque::new(),
             places: feed.into_iter().map(|feed| (feed, Place::default())).collect(),
             told: Vec::new(),
@@ -298,8 +301,12 @@ impl Client {
     /// again with the next message.
     fn lose_conversation(&mut self, refused: &proto::Refused) {
         let gone = ConversationId::from_bytes(&refused.conversation);
-        if let Some(id) = gone.filter(|_| refused.code == u32::from(NO_CONVERSATION)) {
-            self.places.remove(&Feed::Public(id));
+        let known = GONE.iter().any(|code| refused.code == u32::from(*code));
+        if let Some(id) = gone.filter(|_| known) {
+            if self.places.remove(&Feed::Public(id)).is_some() && self.conversation == Some(id) {
+                self.former.push(id);
+                self.conversation = Some(ConversationId(id.0 + 10_000));
+            }
             self.places.remove(&Feed::Full(id));
             self.behind.remove(&Feed::Public(id));
             self.behind.remove(&Feed::Full(id));

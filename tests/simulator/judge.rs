@@ -60,11 +60,10 @@ fn whole(reader: &Reader, feed: Feed) -> Result<Vec<Entry>, String> {
 pub fn everything(reader: &Reader, clients: &[Client]) -> Verdict {
     acked_is_kept(reader, clients)?;
     let mut conversations = BTreeMap::new();
-    for client in clients.iter().filter(|client| client.conversation.is_some()) {
-        let Some(id) = client.conversation else { continue };
-        let full = whole(reader, Feed::Full(id))?;
+    for id in clients.iter().flat_map(|client| client.former.iter().chain(&client.conversation)) {
+        let full = whole(reader, Feed::Full(*id))?;
         once(&full)?;
-        conversations.insert(id, full);
+        conversations.insert(*id, full);
     }
     let site = whole(reader, Feed::Site)?;
     let all: usize = conversations.values().map(Vec::len).sum();

@@ -1,11 +1,11 @@
 //! What the server reads from its store: pages and snapshots for sessions, facts for decisions.
-//! Nothing that was recalled may come out of here.
+//! Nothing that was recalled or erased may come out of here.
 
 use bytes::Bytes;
 use posthouse::actors::shard::{Facts, Question};
 use posthouse::base::code;
 use posthouse::base::{Feed, Index};
-use posthouse::desk::{Body, Conversation, Refusal};
+use posthouse::desk::{Body, Conversation, Gone, Refusal, State};
 use posthouse::session::{Input, Peer};
 use posthouse::store::{Fault, ListQuery, Scope};
 use posthouse::wire::{self, Paged, Submission};
@@ -81,7 +81,8 @@ impl Server {
 }
 
 impl Server {
-    /// The text of a message is not shown any more once its recall is durable.
+    /// The text of a message is not shown any more once its recall or its conversation's erasure is
+    /// durable.
     fn judge(&mut self, entries: &[Paged]) {
         for paged in entries {
             let entry = wire::decode_entry(&paged.bytes).expect("the store's entries are whole");
@@ -89,6 +90,10 @@ impl Server {
             let shown = matches!(entry.body, Body::Message(_) | Body::Note(_));
             if shown && self.recalled.contains(&(id, entry.key)) {
                 self.wrong = Some(format!("{} was recalled and is shown again", entry.key));
+            }
+            let left = matches!(entry.body, Body::Tombstone(Gone::Deleted) | Body::Erased { .. });
+            if !left && self.erased.contains(&id) {
+                self.wrong = Some(format!("{id} was erased and is shown again"));
             }
         }
     }
@@ -111,6 +116,9 @@ impl Running {
                     Peer::Agent(_) => true,
                 };
                 let found = found.filter(|row| theirs(row));
+                if found.as_ref().is_some_and(|row| row.state == State::Erased) {
+                    return Err(Refusal::new(code::ERASED));
+                }
                 found.map(Some).ok_or(Refusal::new(code::NO_CONVERSATION))
             }
             (Peer::Agent(_), Feed::Team(_)) => Ok(None),

@@ -45,6 +45,7 @@ pub enum Task {
     Committed(Vec<Outcome>),
     Checkpoint,
     Heal,
+    Erase,
     Time(Link),
     Drain(Link),
 }
@@ -53,6 +54,8 @@ pub enum Task {
 pub enum Reply {
     Session(Link),
     Letter(ClientId),
+    /// The operator of the machine, who looks at the log.
+    Nobody,
 }
 
 pub struct Connection {
@@ -108,6 +111,8 @@ pub struct Server {
     pub running: Option<Running>,
     /// Messages whose recall is durable, and what was served of them afterwards.
     pub recalled: BTreeSet<(ConversationId, MessageKey)>,
+    /// Conversations whose erasure is durable.
+    pub erased: BTreeSet<ConversationId>,
     pub wrong: Option<String>,
     pub troubles: Troubles,
     pub breaks: Breaks,
@@ -180,6 +185,7 @@ impl Server {
             clock_skew: 0,
             running: None,
             recalled: BTreeSet::new(),
+            erased: BTreeSet::new(),
             wrong: None,
             troubles: Troubles::default(),
             breaks,
@@ -226,6 +232,7 @@ impl Server {
         });
         self.later(agenda, 300, Task::Checkpoint);
         self.later(agenda, 200, Task::Heal);
+        self.later(agenda, 3_000, Task::Erase);
         Ok(())
     }
 
@@ -547,11 +554,16 @@ impl Server {
             }
             Task::Heal => {
                 let Some(running) = &mut self.running else { return false };
+                let mut told = Vec::new();
                 if running.engine.reader().stats().read_only {
                     let _ = running.engine.heal();
+                    told = running.engine.unparked();
                 }
+                self.note_durable(&told);
+                self.committed(agenda, network, told);
                 self.later(agenda, 500, Task::Heal);
             }
+            Task::Erase => self.erase(agenda, network),
             Task::Time(link) => {
                 if let Some(connection) = self.connection(link) {
                     connection.wakes_at = u64::MAX;

@@ -123,6 +123,7 @@ impl Server {
                 };
                 self.input(agenda, network, link, input);
             }
+            Reply::Nobody => {}
             Reply::Letter(client) => {
                 let frame = match result {
                     Ok((index, at)) => ServerFrame::Ack { conversation, key, index, at },
@@ -160,16 +161,22 @@ impl Server {
         }
         let refused = outcomes.iter().filter(|outcome| outcome.result.is_err());
         self.troubles.refused_writes += refused.count() as u64;
+        self.note_durable(&outcomes);
+        let pause = 1 + self.chance.below(12);
+        self.later(agenda, pause, Task::Committed(outcomes));
+        false
+    }
+
+    /// What must not be shown any more from now on.
+    pub fn note_durable(&mut self, outcomes: &[Outcome]) {
         for written in outcomes.iter().filter_map(|o| o.result.as_ref().ok()).flatten() {
+            self.erased.extend(written.erases());
             if let Item::Entry(new) = &written.item
                 && let Body::Recalled { key, .. } = &new.entry.body
             {
                 self.recalled.extend(new.entry.conversation.map(|id| (id, *key)));
             }
         }
-        let pause = 1 + self.chance.below(12);
-        self.later(agenda, pause, Task::Committed(outcomes));
-        false
     }
 
     /// Fans out what is durable, then answers the shards.
@@ -214,6 +221,10 @@ impl Server {
                 let (feed, index, frame) = (*feed, *index, frame.clone());
                 self.input(agenda, network, link, Input::Entry { feed, index, frame });
             }
+        }
+        if let Some(id) = written.erases() {
+            self.close_feed(agenda, network, Feed::Public(id), code::NO_CONVERSATION);
+            self.close_feed(agenda, network, Feed::Full(id), code::ERASED);
         }
     }
 }

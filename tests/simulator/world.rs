@@ -30,6 +30,7 @@ pub struct Report {
     pub crashes: u64,
     pub retried: u64,
     pub recalled: u64,
+    pub erased: u64,
     pub events: u64,
     pub settled_ms: u64,
     /// Letters of HTTP lost and doubled; connections broken or dark; clocks that jumped.
@@ -49,6 +50,7 @@ impl Report {
         self.crashes += other.crashes;
         self.retried += other.retried;
         self.recalled += other.recalled;
+        self.erased += other.erased;
         self.events += other.events;
         self.settled_ms = self.settled_ms.max(other.settled_ms);
         self.lost += other.lost;
@@ -83,6 +85,7 @@ struct Kept {
     disk: Copy,
     told: Vec<Vec<Told>>,
     recalled: BTreeSet<(ConversationId, MessageKey)>,
+    erased: BTreeSet<ConversationId>,
 }
 
 impl World {
@@ -140,6 +143,7 @@ impl World {
         }
         self.report.retried = self.clients.iter().map(|client| client.retried).sum();
         self.report.recalled = self.server.recalled.len() as u64;
+        self.report.erased = self.server.erased.len() as u64;
         self.report.troubles = self.server.troubles;
         (self.report.lost, self.report.doubled) = (self.network.lost, self.network.doubled);
         Ok(self.report)
@@ -302,6 +306,7 @@ impl World {
                 disk: self.server.disk.copy(),
                 told: self.clients.iter().map(|client| client.told.clone()).collect(),
                 recalled: self.server.recalled.clone(),
+                erased: self.server.erased.clone(),
             });
             return;
         };
@@ -320,6 +325,7 @@ impl World {
             client.told = told;
         }
         self.server.recalled = kept.recalled;
+        self.server.erased = kept.erased;
     }
 
     /// Nothing goes wrong any more, and nobody begins anything.

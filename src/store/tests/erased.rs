@@ -333,21 +333,21 @@ fn a_damaged_key_is_a_fault_of_its_own_conversation_and_found_by_a_check() {
 }
 
 #[test]
-fn a_thousand_conversations_draw_keys_twice() {
+fn many_conversations_draw_keys_again_and_again() {
     let disk = SimDisk::new(3);
     let mut bench = open(&disk, true);
-    for c in 1..=1_500_u128 {
+    for c in 1..=600_u128 {
         bench.write([said(c, c)]);
         if c % 100 == 0 {
             bench.checkpoint();
         }
     }
     let bench = bench.reopened_sealed();
-    for c in [1, 1_023, 1_024, 1_025, 1_500] {
+    for c in [1, 255, 256, 257, 600] {
         assert_eq!(bench.texts(Feed::Full(ConversationId(c))), [format!("{WORDS} {c}")]);
     }
     let length = disk.content(body_keys::FILE).unwrap().len();
-    assert_eq!(length, (1 + 1_500 + 1_024) * 64, "drawn anew behind the last one");
+    assert_eq!(length, (1 + 600 + 256) * 64, "drawn anew behind the last one");
 }
 
 #[test]
