@@ -13,7 +13,7 @@ use super::shard::Durable;
 use super::shards::ShardInput;
 use super::ticket::{Owner, owner};
 use crate::base::Feed;
-use crate::base::code::{self, Code};
+use crate::base::code;
 use crate::base::counters::Counters;
 use crate::desk::{Body, Entry, Refusal, Site};
 use crate::hub::Hub;
@@ -86,8 +86,8 @@ impl Publisher {
                     });
                 }
                 if let Some(id) = written.erases() {
-                    self.close(Feed::Public(id), code::NO_CONVERSATION);
-                    self.close(Feed::Full(id), code::ERASED);
+                    self.close(Feed::Public(id));
+                    self.close(Feed::Full(id));
                 }
                 entries.push(Arc::clone(&new.entry));
             }
@@ -99,8 +99,9 @@ impl Publisher {
     }
 
     /// The feed is not to be read any more: clients drop what they keep of it.
-    fn close(&self, feed: Feed, code: Code) {
-        self.hub.tell(feed, &Input::ReadRefused { feed, refusal: Refusal::new(code) });
+    fn close(&self, feed: Feed) {
+        let refusal = Refusal::new(code::ERASED);
+        self.hub.tell(feed, &Input::ReadRefused { feed, refusal });
     }
 
     fn publish_mark(&self, mark: &Mark) {

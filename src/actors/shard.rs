@@ -11,7 +11,7 @@ use crate::base::limits::{
 use crate::base::{BlobId, ConversationId, Index, MessageKey, Position, Tick, Wall, code};
 use crate::desk::{
     Actor, Attachment, Command, Content, Conversation, Decision, Draft, Entry, Placed, Prior,
-    Recallable, Refusal, Request, Who,
+    Recallable, Refusal, Request, State, Who,
 };
 
 /// A command on its way. `R` is where the answer goes; the shard never looks into it.
@@ -418,7 +418,8 @@ fn allowed(conversation: &Conversation, reading: Reading) -> Option<Reading> {
         Who::Agent(agent) => conversation.agent == Some(agent),
         Who::System => false,
     };
-    theirs.then(|| Reading {
+    let open = conversation.state != State::Erased;
+    (theirs && open).then(|| Reading {
         reader: reading.reader,
         delivered: reading.delivered.min(conversation.public_index),
         read: reading.read.min(conversation.public_index),

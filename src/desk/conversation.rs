@@ -144,18 +144,21 @@ impl Conversation {
                 }
             }
             Body::Profile(profile) => self.profile = profile.clone(),
-            Body::Erased { inbox, team } => self.erase(*inbox, *team, at_ms),
+            Body::Erased { inbox, team, visitor } => {
+                self.erase((*inbox, *team, *visitor), at_ms);
+            }
             Body::Note(_) | Body::Tombstone(_) => {}
             Body::Agent(_) | Body::Team(_) | Body::Inbox(_) | Body::Site(_) => {}
         }
     }
 
     /// What came before may be unreadable already, so nothing of it may be seen in the result.
-    fn erase(&mut self, inbox: InboxId, team: TeamId, at_ms: u64) {
+    fn erase(&mut self, (inbox, team, visitor): (InboxId, TeamId, VisitorId), at_ms: u64) {
         *self = Self {
             id: self.id,
             inbox,
             team,
+            visitor,
             state: State::Erased,
             last_ms: at_ms,
             public_index: self.public_index,

@@ -323,8 +323,8 @@ impl Asked<'_> {
         if self.who.who != Who::System && self.who.role != Some(Role::Owner) {
             return refuse(code::DENIED);
         }
-        let (inbox, team) = (self.conversation.inbox, self.conversation.team);
-        self.record(Body::Erased { inbox, team })
+        let Conversation { inbox, team, visitor, .. } = *self.conversation;
+        self.record(Body::Erased { inbox, team, visitor })
     }
 }
 

@@ -71,10 +71,11 @@ pub enum Body {
     /// Stands in place of a body that is gone.
     Tombstone(Gone),
     /// Everything that was said is gone; nothing follows in the conversation. It names where the
-    /// conversation stood, because nothing before it can be read any more.
+    /// conversation stood and whose it was, because nothing before it can be read any more.
     Erased {
         inbox: InboxId,
         team: TeamId,
+        visitor: VisitorId,
     },
     Agent(AgentRow),
     Team(TeamRow),

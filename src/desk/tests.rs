@@ -208,7 +208,8 @@ fn an_owner_or_the_desk_erases_and_nothing_follows() {
         let mut request = log.request(text("hello again"));
         request.opening = opening();
         let again = log.run(&visitor(1), None, &request);
-        assert_eq!(refused(again), code::NO_CONVERSATION, "it is not theirs any more");
+        assert_eq!(refused(again), code::ERASED);
+        assert_eq!(refused(log.act(&visitor(2), text("mine?"))), code::NO_CONVERSATION);
     }
 }
 

@@ -79,7 +79,7 @@ fn recalled(c: u128, key: u128, target: u128, full: u64) -> Item {
 }
 
 pub(super) fn erased(c: u128, key: u128) -> Item {
-    let body = Body::Erased { inbox: InboxId(1), team: TeamId(1) };
+    let body = Body::Erased { inbox: InboxId(1), team: TeamId(1), visitor: VisitorId(9) };
     let id = ConversationId(c);
     let feeds = smallvec![Feed::Site, Feed::Full(id), Feed::Roster, Feed::Team(TeamId(1))];
     entry_item(Some(id), key, AGENT, body, feeds)

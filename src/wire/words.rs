@@ -178,7 +178,9 @@ fn proto_body(body: &Body) -> proto::entry::Body {
             };
             P::Tombstone(proto::Tombstone { reason: reason.into() })
         }
-        Body::Erased { inbox, team } => P::Erased(proto::Erased { inbox: inbox.0, team: team.0 }),
+        Body::Erased { inbox, team, visitor } => {
+            P::Erased(proto::Erased { inbox: inbox.0, team: team.0, visitor: maybe(visitor.0) })
+        }
         Body::Agent(row) => P::Agent(proto_agent(row)),
         Body::Team(row) => P::Team(proto_team(row)),
         Body::Inbox(row) => P::Inbox(proto_inbox(row)),
@@ -232,7 +234,12 @@ fn body_of(body: proto::entry::Body) -> Decoded<Body> {
             Ok(proto::TombstoneReason::Deleted) => Gone::Deleted,
             Ok(proto::TombstoneReason::Unspecified) | Err(_) => return Err(BAD),
         }),
-        P::Erased(b) => Body::Erased { inbox: InboxId(b.inbox), team: TeamId(b.team) },
+        P::Erased(b) => Body::Erased {
+            inbox: InboxId(b.inbox),
+            team: TeamId(b.team),
+            // Nobody knows whose a conversation was whose key was damaged.
+            visitor: VisitorId::from_bytes(&b.visitor).unwrap_or(VisitorId(0)),
+        },
         P::Agent(row) => Body::Agent(agent_of(row)?),
         P::Team(row) => Body::Team(team_of(row)),
         P::Inbox(row) => Body::Inbox(inbox_of(row)),

@@ -218,7 +218,7 @@ pub fn entries() -> Vec<(&'static str, Entry)> {
         ("profile", Body::Profile(profile())),
         ("tombstone_recalled", Body::Tombstone(Gone::Recalled)),
         ("tombstone_deleted", Body::Tombstone(Gone::Deleted)),
-        ("erased", Body::Erased { inbox: InboxId(2), team: TeamId(3) }),
+        ("erased", Body::Erased { inbox: InboxId(2), team: TeamId(3), visitor: VISITOR }),
     ];
     let whole = |(name, body)| {
         let who = if name == "opened" { Who::Visitor(VISITOR) } else { Who::Agent(agent) };

@@ -256,7 +256,7 @@ impl Run {
             self.doomed.insert(conversation);
             let key = MessageKey(self.next_key);
             self.next_key += 1;
-            let body = Body::Erased { inbox: InboxId(1), team: TeamId(1) };
+            let body = Body::Erased { inbox: InboxId(1), team: TeamId(1), visitor: VisitorId(1) };
             proposal.items.push(item(conversation, key, body));
             let keys = vec![key];
             self.proposals.push(Made { conversation, keys, erases: true, acked: false });

@@ -2,7 +2,7 @@
 
 use posthouse::actors::shard::Job;
 use posthouse::base::chance::Chance;
-use posthouse::base::code::Code;
+use posthouse::base::code;
 use posthouse::base::{Feed, MessageKey, Private, Tick};
 use posthouse::desk::{Actor, Command, Refusal, Request, Who};
 use posthouse::session::Input;
@@ -31,13 +31,7 @@ impl Server {
     }
 
     /// Nobody reads the feed any more.
-    pub fn close_feed(
-        &mut self,
-        agenda: &mut Agenda,
-        network: &mut Network,
-        feed: Feed,
-        code: Code,
-    ) {
+    pub fn close_feed(&mut self, agenda: &mut Agenda, network: &mut Network, feed: Feed) {
         let Some(running) = &self.running else { return };
         let connections = running.connections.iter();
         let links: Vec<Link> = connections
@@ -45,7 +39,7 @@ impl Server {
             .map(|(link, _)| *link)
             .collect();
         for link in links {
-            let refusal = Refusal::new(code);
+            let refusal = Refusal::new(code::ERASED);
             self.input(agenda, network, link, Input::ReadRefused { feed, refusal });
         }
     }

@@ -223,8 +223,8 @@ impl Server {
             }
         }
         if let Some(id) = written.erases() {
-            self.close_feed(agenda, network, Feed::Public(id), code::NO_CONVERSATION);
-            self.close_feed(agenda, network, Feed::Full(id), code::ERASED);
+            self.close_feed(agenda, network, Feed::Public(id));
+            self.close_feed(agenda, network, Feed::Full(id));
         }
     }
 }

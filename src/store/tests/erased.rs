@@ -89,6 +89,7 @@ fn assert_erased(bench: &Bench, hint: &str) {
         id: C,
         inbox: InboxId(1),
         team: TeamId(1),
+        visitor: VisitorId(9),
         state: State::Erased,
         last_ms: row.last_ms,
         public_index: Index(3),

@@ -8,7 +8,7 @@ const KINDS = { uint32: 0, uint64: 0, bool: 1, string: 2, bytes: 3 };
 // Bytes that are not ids: kept as they are instead of hexadecimal text.
 const RAW = new Set(['Delivery.entry', 'Record.entry']);
 // The journal's own messages never reach a browser.
-const SKIP = new Set(['Place', 'Record', 'SignIn', 'Secret', 'ReaderCursor', 'Blob']);
+const SKIP = new Set(['Place', 'Record', 'Sealed', 'SignIn', 'Secret', 'ReaderCursor', 'Blob']);
 
 // Fields that no visitor's page sends or looks at; a reader skips them as unknown.
 const AGENTS = new Set([
@@ -23,7 +23,7 @@ const AGENTS = new Set([
   ...['agent', 'visitor'].map((name) => `Welcome.${name}`),
   ...['agent', 'status', 'visitor_online'].map((name) => `Presence.${name}`),
   ...['Refused.name', 'Snapshot.too_long', 'Snapshot.presence', 'Author.system'],
-  ...['Queued.reason', 'Queued.team', 'Assigned.team', 'Recall.target_author'],
+  ...['Queued.reason', 'Queued.team', 'Assigned.team', 'Recall.target_author', 'Entry.erased'],
   ...['target_author', 'full_index', 'public_index'].map((name) => `Recalled.${name}`),
 ]);
 

@@ -264,6 +264,12 @@ export const WORDS = {
   agent: ['Agent', '客服'],
   rating: ['Rating', '评价'],
   ofFive: ['{n} of 5', '{n} 星（满分 5 星）'],
+  erase: ['Erase the conversation', '彻底删除会话'],
+  eraseQuestion: [
+    'Texts, files and the visitor’s details are deleted for ever, here and in the visitor’s browser. Nobody can bring them back.',
+    '文字、文件和访客资料将被永久删除，访客浏览器中的内容也会清除，且无法恢复。',
+  ],
+  eraseNow: ['Erase for ever', '永久删除'],
 
   // Settings
   inboxes: ['Inboxes', '收件箱'],

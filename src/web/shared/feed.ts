@@ -5,6 +5,9 @@ import { Entry, type Delivery, type Mark, type Snapshot } from './gen/posthouse.
 import type { Row } from './api.ts';
 import type { Place, StoredRow } from './store.ts';
 
+/** False where visitors' code is built: what only agents keep is left out there. */
+declare const __AGENT__: boolean;
+
 export class FeedState implements Place {
   epoch = '';
   index = 0;
@@ -110,6 +113,17 @@ export class FeedState implements Place {
   #take(delivery: Delivery): void {
     const row = toRow(delivery, delivery.entry);
     this.#put(row, delivery.entry);
+    if (__AGENT__ && row.entry.erased) {
+      const { conversation } = row.entry;
+      // Nothing that was said there is kept.
+      for (const old of this.rows.values()) {
+        if (old === row || old.entry.conversation !== conversation) continue;
+        const entry = erased(old.entry);
+        this.#put({ ...old, entry }, encode(Entry, entry));
+      }
+      const conversations = this.snapshot?.conversations.filter(({ id }) => id !== conversation);
+      if (conversations) this.snapshot = { ...this.snapshot!, conversations };
+    }
     const target = row.entry.recalled?.targetKey;
     if (!target) return;
     for (const old of this.rows.values()) {
@@ -135,6 +149,12 @@ export function toRow(place: { index: number; publicIndex: number }, raw: Uint8A
 /** What is left of an entry that was recalled. */
 function buried({ message: _, note: __, ...rest }: Entry): Entry {
   return { ...rest, tombstone: { reason: 1 } };
+}
+
+/** What is left of an entry when its conversation is erased. */
+function erased({ conversation, key, atMs, clockUnset, author }: Entry): Entry {
+  const bare = { conversation, key, atMs, clockUnset, tombstone: { reason: 2 } };
+  return author ? { ...bare, author: { ...author, name: '' } } : bare;
 }
 
 function reader(mark: Mark): string {

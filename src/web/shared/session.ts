@@ -504,6 +504,19 @@ class Session implements PosthouseSession {
         const decoded = rows.map((row) => toRow(row, row.raw));
         if (rows.length || replace) this.#emit({ type: 'rows', feed, rows: decoded });
         this.#told(decoded);
+        // What the browser keeps of an erased conversation goes, whether it is followed or not.
+        if (__AGENT__) for (const { entry } of decoded) {
+          if (!entry.erased) continue;
+          for (const gone of feedsOf(entry.conversation)) {
+            const state = this.#feeds.get(gone);
+            state?.forget();
+            const empty = { feed: gone, place: new FeedState().place(), rows: [], replace: true };
+            if (!state) void this.#store.save([empty]);
+          }
+          for (const { key, conversation } of this.#outbox.items) {
+            if (conversation === entry.conversation) this.#tell({ t: 'discard', key });
+          }
+        }
         if (snapshot && index - snapshot.index > ROWS_PER_SNAPSHOT) void this.#pull(feed, 0, true);
       }
     }

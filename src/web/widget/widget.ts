@@ -21,6 +21,8 @@ const CLIP = 'M20 11l-8 8a5 5 0 0 1-7-7l8-8a3 3 0 0 1 5 5l-8 8a2 2 0 0 1-3-3l8-8
 const BANNER_MS = 2_000;
 const TELL_MS = 6_000;
 const TICK_MS = 5_000;
+/** The server's code for a conversation that an owner erased. */
+const ERASED = 1023;
 
 type Use = (extra: typeof Extra) => void;
 
@@ -247,7 +249,8 @@ export class PosthouseWidget extends HTMLElement {
     await this.session.start();
   }
 
-  /** The server does not know this visitor any more: what was not sent goes to a new conversation. */
+  /** The server does not know this visitor, or the conversation, any more: what was not sent goes to a
+   * new one. */
   async #anew(): Promise<void> {
     const waiting = this.session.pending;
     await this.session.erase();
@@ -290,6 +293,7 @@ export class PosthouseWidget extends HTMLElement {
     if (event.type === 'queue_place') this.#place = event.place.place;
     if (event.type === 'typing' && event.typing.author?.agent)
       void this.extra((extra) => extra.typing(this, event.typing.active), true);
+    if (event.type === 'feed_refused' && event.code === ERASED) void this.#anew();
     this.paint();
     if (event.type === 'rows') this.#seen();
   }

@@ -257,12 +257,15 @@ pub struct Tombstone {
 }
 /// A conversation was erased: texts, files and the visitor's details are gone for ever. Nothing follows it
 /// in the conversation; readers drop what they keep of it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Erased {
     #[prost(uint32, tag = "1")]
     pub inbox: u32,
     #[prost(uint32, tag = "2")]
     pub team: u32,
+    /// Whose it was, so that their browser is told.
+    #[prost(bytes = "vec", tag = "3")]
+    pub visitor: ::prost::alloc::vec::Vec<u8>,
 }
 /// An agent as it is now. The password never stands in a feed: only the journal's own record has it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

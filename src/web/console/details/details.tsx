@@ -5,6 +5,7 @@ import { dateTime } from '../state/clock.ts';
 import {
   agentName,
   inboxName,
+  isOwner,
   openId,
   rows,
   teamName,
@@ -16,6 +17,7 @@ import { VisitorFace } from '../ui/face.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Stars } from '../ui/stars.tsx';
 import { deviceName } from './device.ts';
+import { Erase } from './erase.tsx';
 
 export function DetailsPane({ close }: { close: () => void }) {
   const row = openId.value ? rows.value.get(openId.value) : undefined;
@@ -66,6 +68,7 @@ function Facts({ row }: { row: ConversationRow }) {
         <Fact word={t('agent')}>{row.agent ? agentName(row.agent) : t('nobody')}</Fact>
         <Fact word={t('rating')}>{row.rating ? <Stars score={row.rating} /> : ''}</Fact>
       </Group>
+      {isOwner.value && <Erase key={row.id} id={row.id} />}
     </>
   );
 }

@@ -135,6 +135,12 @@ export function takeEntries(name: FeedName, fresh: readonly Row[]): void {
     if (!entry.conversation) takeSiteEntry(entry);
     else {
       const id = entry.conversation;
+      if (entry.erased) {
+        forgetConversation(id);
+        view.delete(id);
+        others.delete(id);
+        continue;
+      }
       view.set(id, applyEntry(view.get(id) ?? rows.peek().get(id) ?? blankRow(id), entry));
       const other = others.get(id);
       if (other && entry.atMs > other.lastMs) others.set(id, applyEntry(other, entry));
@@ -142,6 +148,13 @@ export function takeEntries(name: FeedName, fresh: readonly Row[]): void {
   }
   views.value = new Map(views.value).set(name, view);
   fetched.value = others;
+}
+
+/** Takes an erased conversation out of everything that is known. */
+function forgetConversation(id: string): void {
+  drafts.delete(id);
+  const without = (view: View) => new Map([...view].filter(([known]) => known !== id));
+  views.value = new Map([...views.value].map(([name, view]) => [name, without(view)]));
 }
 
 function takeSiteEntry(entry: Entry): void {

@@ -40,6 +40,7 @@ export const STATE_UNSPECIFIED = 0;
 export const STATE_QUEUED = 1;
 export const STATE_ASSIGNED = 2;
 export const STATE_RESOLVED = 3;
+export const STATE_ERASED = 4;
 
 export interface Feed {
   kind: FeedKind;
@@ -152,6 +153,13 @@ export interface Tombstone {
 }
 export const Tombstone: Schema<Tombstone> = /*#__PURE__*/ message('n:reason');
 
+export interface Erased {
+  inbox: number;
+  team: number;
+  visitor: string;
+}
+export const Erased: Schema<Erased> = /*#__PURE__*/ message('n:inbox n:team i:visitor');
+
 export interface AgentRow {
   id: number;
   login: string;
@@ -211,12 +219,13 @@ export interface Entry {
   recalled?: Recalled;
   profile?: Profile;
   tombstone?: Tombstone;
+  erased?: Erased;
   agent?: AgentRow;
   team?: TeamRow;
   inbox?: InboxRow;
   site?: SiteRow;
 }
-export const Entry: Schema<Entry> = /*#__PURE__*/ message('i:conversation i:key m:author n:atMs b:clockUnset 10m:opened m:message m:note m:queued m:assigned m:transferred m:resolved m:reopened m:rated m:recalled m:profile m:tombstone 40m:agent m:team m:inbox m:site', Author, Opened, Message, Note, Queued, Assigned, Transferred, Resolved, Reopened, Rated, Recalled, Profile, Tombstone, AgentRow, TeamRow, InboxRow, SiteRow);
+export const Entry: Schema<Entry> = /*#__PURE__*/ message('i:conversation i:key m:author n:atMs b:clockUnset 10m:opened m:message m:note m:queued m:assigned m:transferred m:resolved m:reopened m:rated m:recalled m:profile m:tombstone m:erased 40m:agent m:team m:inbox m:site', Author, Opened, Message, Note, Queued, Assigned, Transferred, Resolved, Reopened, Rated, Recalled, Profile, Tombstone, Erased, AgentRow, TeamRow, InboxRow, SiteRow);
 
 export interface Mark {
   conversation: string;

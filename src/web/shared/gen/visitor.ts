@@ -40,6 +40,7 @@ export const STATE_UNSPECIFIED = 0;
 export const STATE_QUEUED = 1;
 export const STATE_ASSIGNED = 2;
 export const STATE_RESOLVED = 3;
+export const STATE_ERASED = 4;
 
 export interface Feed {
   kind: FeedKind;
@@ -154,6 +155,13 @@ export interface Note {
   text: string;
 }
 export const Note: Schema<Note> = /*#__PURE__*/ message('t:text');
+
+export interface Erased {
+  inbox: number;
+  team: number;
+  visitor: string;
+}
+export const Erased: Schema<Erased> = /*#__PURE__*/ message('n:inbox n:team i:visitor');
 
 export interface AgentRow {
   id: number;

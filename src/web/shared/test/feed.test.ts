@@ -73,3 +73,32 @@ test('marks go forward within an epoch and begin anew with another', () => {
   feed.replace({ ...snapshot('bb', 4), marks: [mark(3)] });
   assert.deepEqual(feed.marks, [mark(3)]);
 });
+
+test('an erased conversation leaves no word in the rows, in what is written, and in the snapshot', () => {
+  const feed = new FeedState();
+  const [gone, other] = ['0a'.repeat(16), '0b'.repeat(16)];
+  const author = { visitor: '01'.repeat(16), name: 'Vera' };
+  const say = (index: number, conversation: string, text: string) => ({
+    index,
+    publicIndex: index,
+    entry: encode(Entry, { conversation, key: `0${index}`.repeat(16), author, message: { text } }),
+  });
+  const rows = [gone, other].map((id) => ({ id, preview: `of ${id}` }));
+  feed.replace({ ...snapshot('aa', 0), conversations: rows as Snapshot['conversations'] });
+  feed.deliver(say(1, gone, 'secret'));
+  feed.deliver(say(2, other, 'stays'));
+  feed.drain();
+  const erased = { inbox: 1, team: 1, visitor: author.visitor };
+  const entry = encode(Entry, { conversation: gone, key: '03'.repeat(16), erased });
+  feed.deliver({ index: 3, publicIndex: 0, entry });
+  assert.equal(feed.rows.get(1)!.entry.tombstone?.reason, 2);
+  assert.equal(feed.rows.get(1)!.entry.author?.name, '');
+  assert.equal(feed.rows.get(2)!.entry.message?.text, 'stays');
+  assert.deepEqual(
+    feed.snapshot!.conversations.map(({ id }) => id),
+    [other],
+  );
+  const written = feed.drain().rows;
+  assert.deepEqual(written.map(({ index }) => index).sort(), [1, 3]);
+  for (const { raw } of written) assert.ok(!new TextDecoder().decode(raw).includes('secret'));
+});
