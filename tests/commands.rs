@@ -142,10 +142,14 @@ fn damage(file: &Path, needle: &[u8]) {
 
 /// One visitor writes one text.
 fn say(server: &Server, text: &str) {
+    say_as(7, server, text);
+}
+
+fn say_as(visitor: u64, server: &Server, text: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let target = server.target(false).unwrap();
-        let mut visitor = Visitor::new(7, &server.inbox_key);
+        let mut visitor = Visitor::new(visitor, &server.inbox_key);
         let mut socket = visitor.connect(&target, true).await.unwrap();
         visitor.say(&mut socket, 1, text.to_owned()).await.unwrap();
     });
@@ -153,6 +157,36 @@ fn say(server: &Server, text: &str) {
 
 fn row(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+#[test]
+fn a_conversation_is_erased_the_same_with_and_without_a_server() {
+    let folder = folder("erase");
+    let mut server = Server::set_up(&binary(), &folder, None).unwrap();
+    server.start().unwrap();
+    for (visitor, words) in [(1, "first secret"), (2, "second secret"), (3, "what stays")] {
+        say_as(visitor, &server, words);
+    }
+    let dump = |folder: &Path| rows(&run(folder, &["store", "dump", "--jsonl"]));
+    let of = |words: &str| {
+        let said = dump(&folder).into_iter().find(|row| row["body"] == words);
+        said.unwrap()["conversation"].as_str().unwrap().to_owned()
+    };
+    let erase = |id: &str| run(&folder, &["store", "erase", "--json", "--conversation", id]);
+    let done = serde_json::json!({ "key_destroyed": false, "removed": true });
+    let (first, second) = (of("first secret"), of("second secret"));
+    assert_eq!(row(&erase(&first)), done);
+    let again = erase(&first);
+    assert_eq!(code(&again), 2);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("1023"));
+    assert_eq!(code(&erase("nothing")), 2);
+    server.stop().unwrap();
+    assert_eq!(row(&erase(&second)), done);
+    let left = run(&folder, &["store", "dump", "--jsonl"]);
+    let text = String::from_utf8(left.stdout).unwrap();
+    assert!(text.contains("what stays") && !text.contains("secret"), "{text}");
+    assert_eq!(text.matches("\"erased\"").count(), 2);
+    assert_eq!(code(&run(&folder, &["store", "check"])), 0);
 }
 
 #[test]

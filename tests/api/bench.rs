@@ -14,7 +14,8 @@ use posthouse::base::{Clock, Counters, PeerInfo, Private, Tick, Wall};
 use posthouse::http::{App, Settings, router};
 use posthouse::store;
 use posthouse::store::audit::AuditKeys;
-use posthouse_crypto::family::Family;
+use posthouse_crypto::family::{Family, Secret};
+use posthouse_crypto::seal::Keys;
 use prost::Message as _;
 use serde_json::{Value, json};
 use tower_service::Service as _;
@@ -91,20 +92,25 @@ impl Bench {
     }
 
     pub async fn with(settings: Settings) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("posthouse-api-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        Self::open(folder, settings, false).await
+        Self::open(store::Options::new(folder()), settings, false).await
     }
 
-    async fn open(folder: PathBuf, settings: Settings, national: bool) -> Self {
+    /// A desk on a sealed store.
+    pub async fn sealed() -> Self {
+        let master = (1, Secret::new([7; 32]));
+        let keys = Keys::new(Family::International, vec![master]);
+        let options = store::Options { keys, ..store::Options::new(folder()) };
+        Self::open(options, Settings::default(), false).await
+    }
+
+    async fn open(store: store::Options, settings: Settings, national: bool) -> Self {
+        let folder = store.dir.clone();
         let counters = Arc::new(Counters::new());
         let ahead_ms = Arc::new(AtomicU64::new(0));
         let running = actors::start(Setting {
             clock: Arc::new(RealClock(Instant::now(), Arc::clone(&ahead_ms))),
             counters: Arc::clone(&counters),
-            store: store::Options::new(folder.clone()),
+            store,
             shards: 2,
             claim_code: Some(Private(CODE.to_owned())),
             endpoints: Vec::new(),
@@ -126,7 +132,7 @@ impl Bench {
     pub async fn restarted(mut self, national: bool) -> Self {
         let folder = std::mem::take(&mut self.folder);
         self.close().await;
-        Self::open(folder, Settings::default(), national).await
+        Self::open(store::Options::new(folder), Settings::default(), national).await
     }
 
     /// Whether the journal or the database holds this text.
@@ -236,6 +242,12 @@ impl Drop for Bench {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+fn folder() -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("posthouse-api-{}-{number}", std::process::id()))
 }
 
 /// A text of a visitor; the first one of a conversation opens it.
