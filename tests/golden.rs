@@ -171,11 +171,8 @@ fn sealed_records_keep_their_words(places: &[(Feed, Index)]) -> [&'static str; 3
     let sealed = record::Sealed { slot: 300, at: entry.at, text };
     let whose = (entry.conversation, Some(300));
     let facts = facts();
-    let row = facts.iter().find_map(|(name, fact)| match fact {
-        record::Fact::Blob(row) if *name == "blob_keyed" => Some(row),
-        _ => None,
-    });
-    let row = row.unwrap();
+    let keyed = facts.iter().find(|(name, _)| *name == "blob_keyed");
+    let Some((_, record::Fact::Blob(row))) = keyed else { panic!("no attachment") };
     let read = |name: &str, write: &dyn Fn(&mut Vec<u8>)| {
         let kept = committed(&format!("record/{name}"), || {
             let mut out = Vec::new();
@@ -202,7 +199,7 @@ fn sealed_records_keep_their_words(places: &[(Feed, Index)]) -> [&'static str; 3
         record::write_entry_record(out, Position(9), places, &whole, None, whose);
     });
     let expected = record::RecordContent::Entry {
-        bytes: whole.clone(),
+        bytes: whole,
         places: places.iter().copied().collect(),
         body_hash: None,
         slot: Some(300),

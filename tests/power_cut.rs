@@ -39,7 +39,10 @@ fn search(first: u64, cuts: u64, control: Control, kind: Kind) -> Searched {
         let verdict = match control {
             Control::LyingSync => catch_unwind(AssertUnwindSafe(|| run.lives()))
                 .unwrap_or_else(|_| Err("the database gave up".to_owned())),
-            _ => run.lives(),
+            Control::None
+            | Control::AckBeforeSync
+            | Control::LyingSideFile
+            | Control::EarlyDrop => run.lives(),
         };
         searched.cuts += run.cuts();
         searched.dropped += run.dropped();

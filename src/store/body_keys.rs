@@ -50,8 +50,15 @@ pub struct BodyKeys {
     wrap: RecordKeys,
     nonces: Nonces,
     /// Held by who writes: a slot that is wrapped anew must not bring an erased one back.
-    writes: Mutex<()>,
+    writes: Mutex<Writes>,
     cache: Mutex<Cache>,
+}
+
+/// What the last writes came to.
+#[derive(Default)]
+struct Writes {
+    /// A rotation's write failed: what is read may stand in memory only.
+    unsure: bool,
 }
 
 /// What a step of a rotation did.
@@ -195,7 +202,7 @@ impl BodyKeys {
     /// # Errors
     /// The disk fails.
     pub fn rewrap(&self, first: u64) -> Result<Rewrapped, Fault> {
-        let _writing = self.writing();
+        let mut writing = self.writing();
         let first = first.max(1);
         let file = self.disk.open(FILE, false).map_err(Fault::disk(WHAT))?;
         let end = file.length().map_err(Fault::disk(WHAT))? / SLOT as u64;
@@ -218,12 +225,14 @@ impl BodyKeys {
             *bytes = *fresh;
             changed = true;
         }
-        if changed {
+        if changed || writing.unsure {
             let write = || {
                 file.write_at(slots.as_flattened(), at(first))?;
                 file.sync()
             };
-            write().map_err(Fault::disk(WHAT))?;
+            let written = write();
+            writing.unsure |= written.is_err();
+            written.map_err(Fault::disk(WHAT))?;
         }
         Ok(Rewrapped { next: (last < end).then_some(last), unreadable })
     }
@@ -313,7 +322,7 @@ impl BodyKeys {
         })
     }
 
-    fn writing(&self) -> MutexGuard<'_, ()> {
+    fn writing(&self) -> MutexGuard<'_, Writes> {
         self.writes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -464,7 +473,7 @@ mod tests {
         assert!(matches!(read(&again, 6, &lost), Text::Damaged), "what a torn batch sealed");
         let length = disk.content(FILE).unwrap().len() as u64;
         assert_eq!(length, at(6 + BODY_KEYS_DRAWN));
-        assert!(matches!(again.draw(5 + BODY_KEYS_DRAWN), Ok(_)));
+        assert!(again.draw(5 + BODY_KEYS_DRAWN).is_ok());
         let short = again.draw(1 << 20);
         assert!(matches!(short, Err(Fault::Tampered { what: WHAT })), "a file that lost its end");
     }
@@ -500,6 +509,26 @@ mod tests {
         disk.damage(FILE, 5 * SLOT, 1);
         after.renew(&masters(Family::National, &[2, 3]));
         assert_eq!(after.rewrap(0).unwrap().unreadable, 1);
+    }
+
+    /// What a failed sync left in memory looks done; it is written again all the same.
+    #[test]
+    fn a_rotation_whose_sync_failed_is_durable_when_it_is_done() {
+        for seed in 0..20 {
+            let disk = SimDisk::new(seed);
+            let keys = open(&disk, Family::National);
+            keys.draw(0).unwrap();
+            let text = sealed(&keys, 9);
+            keys.renew(&masters(Family::National, &[1, 2]));
+            disk.set_faults(Faults { sync: Some(io::ErrorKind::Other), ..Faults::default() });
+            assert!(keys.rewrap(0).is_err());
+            disk.set_faults(Faults::default());
+            assert_eq!(keys.rewrap(0).unwrap(), Rewrapped { next: None, unreadable: 0 });
+            disk.power_cut();
+            let only_new = masters(Family::National, &[2]);
+            let after = BodyKeys::open(Arc::new(disk.clone()), &only_new).unwrap();
+            assert!(matches!(read(&after, 9, &text), Text::Plain(_)), "seed {seed}");
+        }
     }
 
     #[test]

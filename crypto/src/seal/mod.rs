@@ -25,5 +25,6 @@ pub use keys::{KeyId, Keys, Purpose};
 pub use page::{PAGE_BYTES, PageKeys, SEALED_PAGE_BYTES};
 pub use record::{RECORD_EXTRA, RecordKeys};
 pub use stream::{
-    CHUNK_BYTES, HEAD_BYTES, KEYED_HEAD, StreamReader, StreamWriter, plain_bytes, rewrap, sealed_bytes,
+    CHUNK_BYTES, HEAD_BYTES, KEYED_HEAD, StreamReader, StreamWriter, plain_bytes, rewrap,
+    sealed_bytes,
 };

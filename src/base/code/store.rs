@@ -88,10 +88,10 @@ crate::base::code::codes! {
     }
     4014 BODY_KEY_DAMAGED Fault {
         what: "The key of a conversation is damaged.", "会话的密钥已损坏。";
-        why: "Its slot in the file bodies holds other bytes than were written; other conversations are whole.",
+        why: "Its slot in the file bodies holds other bytes than were written; others are whole.",
             "bodies 文件中该会话的密钥槽与写入时不同；其他会话不受影响。";
-        remedy: "Restore bodies with the other files from a backup, or erase the conversation; replace the disk.",
-            "请从备份恢复 bodies 及其他文件，或彻底删除该会话；并更换磁盘。";
+        remedy: "Restore all files from a backup, or erase the conversation; replace the disk.",
+            "请从备份恢复全部文件，或彻底删除该会话；并更换磁盘。";
     }
     4101 ROW_DAMAGED Finding {
         what: "An entry does not match its checksum.", "有条目与校验和不符。";
