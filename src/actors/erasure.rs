@@ -1,6 +1,7 @@
 //! Erasing a conversation for ever. Invariant: who is told that it is done may rely on it: in a
-//! sealed store the conversation's key is nowhere any more.
+//! sealed store the conversation's key is nowhere any more; and it was written down who did it.
 
+use super::audit::{Deed, Doer};
 use super::desk::Desk;
 use super::shard::Job;
 use super::shards::Reply;
@@ -27,7 +28,7 @@ impl Desk {
         conversation: ConversationId,
     ) -> Result<Erasure, Refusal> {
         let actor = self.site().actor(by).ok_or(Refusal::new(code::BAD_TOKEN))?;
-        self.erase_as(actor, conversation).await
+        self.erase_as(actor, Doer::Agent(by), conversation).await
     }
 
     /// Erases a conversation for the operator of the machine, who owns its files anyway.
@@ -40,10 +41,24 @@ impl Desk {
     ) -> Result<Erasure, Refusal> {
         let actor =
             Actor { who: Who::System, name: Private::default(), role: None, teams: Vec::new() };
-        self.erase_as(actor, conversation).await
+        self.erase_as(actor, Doer::Operator, conversation).await
     }
 
+    /// The erasure, and the line of the audit log that tells of it.
     async fn erase_as(
+        &self,
+        actor: Actor,
+        who: Doer,
+        conversation: ConversationId,
+    ) -> Result<Erasure, Refusal> {
+        self.audited()?;
+        let erased = self.erase_now(actor, conversation).await;
+        let about = conversation.to_string();
+        self.audit(Deed::new(who, "conversation.erase", about).ended(&erased)).await?;
+        erased
+    }
+
+    async fn erase_now(
         &self,
         actor: Actor,
         conversation: ConversationId,

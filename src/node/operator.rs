@@ -291,6 +291,7 @@ fn audited(request: &Request) -> Option<&'static str> {
         | Request::AgentAdd { .. }
         | Request::AgentList
         | Request::AgentResetPassword { .. }
+        | Request::Erase { .. }
         | Request::StoreCheck
         | Request::Audited { .. }
         | Request::Rotation

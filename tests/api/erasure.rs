@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use posthouse::store::audit;
 use prost::Message as _;
 use serde_json::json;
 
@@ -103,6 +104,10 @@ async fn an_owner_erases_and_everybody_is_told_and_nothing_is_left() {
         let (told, erased) = tokio::join!(waiting, erasing);
         assert_eq!(erased.json(), json!({ "key_destroyed": sealed, "removed": true }));
         assert_eq!(code_of(&told.frames()), "ERASED");
+        let lines = audit::newest(&bench.folder.join(audit::FOLDER), 1).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        assert_eq!(line["what"], "conversation.erase");
+        assert_eq!((&line["who"], &line["about"]), (&json!("agent 1 wang"), &json!(of(7))));
 
         // Who comes back later with a place is told, too; without one there is nothing to read.
         assert_eq!(code_of(&visitor_feed(&bench, TOKEN, &at).await.frames()), "ERASED");
