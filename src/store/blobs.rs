@@ -210,8 +210,9 @@ impl Blobs {
         }
     }
 
-    /// Has the newest master wrap the keys of the site's own files whose ids end in these two digits;
-    /// returns how many do not open. Those of conversations stand in their rows. A head lies in one sector: it is the old or the new one.
+    /// Has the newest master wrap the keys of the site's own files whose ids end in these two
+    /// digits; returns how many do not open. Those of conversations stand in their rows. A head
+    /// lies in one sector: it is the old or the new one.
     ///
     /// # Errors
     /// The disk fails.

@@ -30,8 +30,8 @@ use crate::desk::Refusal;
 use crate::wire::decode_entry;
 use crate::wire::record::{RecordContent, read_record};
 
-/// Format of the database; a higher one is refused. 2: conversations may have been erased, and those
-/// of a sealed store have keys.
+/// Format of the database; a higher one is refused. 2: conversations may have been erased, and
+/// those of a sealed store have keys.
 pub const FORMAT: u32 = 2;
 
 #[derive(Debug)]

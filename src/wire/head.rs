@@ -1,6 +1,6 @@
-//! Where an encoded entry is cut in a sealed store: before the cut stands whose it is, which outlives
-//! an erasure; behind it the author's name, the time and the body. Invariant: the two parts, one
-//! behind the other, are the very bytes of the entry.
+//! Where an encoded entry is cut in a sealed store: before the cut stands whose it is, which
+//! outlives an erasure; behind it the author's name, the time and the body. Invariant: the two
+//! parts, one behind the other, are the very bytes of the entry.
 
 use crate::base::{AgentId, ConversationId, MessageKey, Private, VisitorId, Wall};
 use crate::desk::{Author, Body, Entry, Gone, Who};

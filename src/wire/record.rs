@@ -146,7 +146,8 @@ pub fn write_entry_record(
     }
 }
 
-/// Appends the record of an entry of which only `head` is in the clear (see [`super::head_length`]).
+/// Appends the record of an entry of which only `head` is in the clear (see
+/// [`super::head_length`]).
 pub fn write_sealed_record(
     out: &mut Vec<u8>,
     position: Position,

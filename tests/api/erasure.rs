@@ -61,6 +61,31 @@ async fn agent(bench: &Bench, owner: &str, login: &str, role: &str) -> String {
     bench.post("/v1/sign-in", "", &form).await.cookie()
 }
 
+/// The lists of agents learn of it, and never of its words again.
+async fn told_in_lists(bench: &Bench, agent: &str, (team_epoch, team): (&str, u64)) {
+    let later = format!("/v1/feed?kind=4&number=1&epoch={team_epoch}&after={team}");
+    let later = bench.get(&later, agent).await.frames();
+    let is_erasure = |frame: &Frame| match frame {
+        Frame::Delivery(delivery) => {
+            let entry = proto::Entry::decode(delivery.entry.clone()).unwrap();
+            matches!(entry.body, Some(proto::entry::Body::Erased(_)))
+        }
+        _ => false,
+    };
+    assert!(later.iter().any(is_erasure), "{later:?}");
+    let again = format!("/v1/feed?kind=4&number=1&epoch={team_epoch}&after=0");
+    let again = bench.get(&again, agent).await.frames();
+    assert!(says(&again), "the other conversation's words are there");
+    let of_it = again.iter().filter(|frame| match frame {
+        Frame::Delivery(delivery) => {
+            let entry = proto::Entry::decode(delivery.entry.clone()).unwrap();
+            entry.conversation == 7_u128.to_be_bytes()
+        }
+        _ => false,
+    });
+    assert!(!says(&of_it.cloned().collect::<Vec<_>>()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_erases_and_everybody_is_told_and_nothing_is_left() {
     for sealed in [false, true] {
@@ -75,8 +100,8 @@ async fn an_owner_erases_and_everybody_is_told_and_nothing_is_left() {
         }
         let query = format!("conversation={}&name=a.png", of(7));
         let sent = bench.upload(TOKEN, &query, &png(6, 4)).await.json();
-        let file = format!("/v1/blobs/{}?{query}", sent["blob"].as_str().unwrap());
-        let file = file.replace("&name=a.png", "");
+        let blob = sent["blob"].as_str().unwrap();
+        let file = format!("/v1/blobs/{blob}?conversation={}", of(7));
         assert_eq!(bench.get(&file, &owner).await.body, png(6, 4));
         assert_eq!(bench.files(), 1);
 
@@ -122,28 +147,7 @@ async fn an_owner_erases_and_everybody_is_told_and_nothing_is_left() {
         let listed = bench.get("/v1/conversations?view=all", &owner).await.json();
         assert_eq!(listed["conversations"].as_array().unwrap().len(), 1);
 
-        // The lists of agents learn of it, and never of its words again.
-        let later = format!("/v1/feed?kind=4&number=1&epoch={team_epoch}&after={team}");
-        let later = bench.get(&later, &li).await.frames();
-        let is_erasure = |frame: &Frame| match frame {
-            Frame::Delivery(delivery) => {
-                let entry = proto::Entry::decode(delivery.entry.clone()).unwrap();
-                matches!(entry.body, Some(proto::entry::Body::Erased(_)))
-            }
-            _ => false,
-        };
-        assert!(later.iter().any(is_erasure), "{later:?}");
-        let again = format!("/v1/feed?kind=4&number=1&epoch={team_epoch}&after=0");
-        let again = bench.get(&again, &li).await.frames();
-        assert!(says(&again), "the other conversation's words are there");
-        let of_it = again.iter().filter(|frame| match frame {
-            Frame::Delivery(delivery) => {
-                let entry = proto::Entry::decode(delivery.entry.clone()).unwrap();
-                entry.conversation == 7_u128.to_be_bytes()
-            }
-            _ => false,
-        });
-        assert!(!says(&of_it.cloned().collect::<Vec<_>>()));
+        told_in_lists(&bench, &li, (&team_epoch, team)).await;
 
         // A retry is answered as it was, and nothing new is taken.
         let retry = text(7, first, &inbox, WORDS, proto::Profile::default());
