@@ -102,8 +102,8 @@ async fn an_owner_erases_and_everybody_is_told_and_nothing_is_left() {
         let sent = bench.upload(TOKEN, &query, &png(6, 4)).await.json();
         let blob = sent["blob"].as_str().unwrap();
         let file = format!("/v1/blobs/{blob}?conversation={}", of(7));
-        assert_eq!(bench.get(&file, &owner).await.body, png(6, 4));
-        assert_eq!(bench.files(), 1);
+        let held = bench.get(&file, &owner).await;
+        assert_eq!((held.body, bench.files()), (png(6, 4), 1));
 
         let path = format!("/v1/conversations/{}", of(7));
         let delete = async |cookie: &str| bench.json("DELETE", &path, cookie, &json!({})).await;
@@ -112,7 +112,7 @@ async fn an_owner_erases_and_everybody_is_told_and_nothing_is_left() {
         for (cookie, code) in [("", "SIGN_IN_FIRST"), (&li, "DENIED"), (&zhao, "DENIED")] {
             assert_eq!(delete(cookie).await.refusal(), code);
         }
-        let none = format!("/v1/conversations/{}", of(99));
+        let none = path.replace(&of(7), &of(99));
         let none = bench.json("DELETE", &none, &owner, &json!({})).await;
         assert_eq!(none.refusal(), "NO_CONVERSATION");
         let (epoch, index) = place(&visitor_feed(&bench, TOKEN, "").await.frames());
@@ -142,8 +142,8 @@ async fn an_owner_erases_and_everybody_is_told_and_nothing_is_left() {
         assert_eq!(delete(&owner).await.refusal(), "ERASED");
         let full = format!("/v1/feed?kind=2&id={}", of(7));
         assert_eq!(bench.get(&full, &owner).await.refusal(), "ERASED");
-        assert_eq!(bench.get(&file, &owner).await.refusal(), "ERASED");
-        assert_eq!(bench.files(), 0);
+        let gone = bench.get(&file, &owner).await.refusal();
+        assert_eq!((gone.as_str(), bench.files()), ("ERASED", 0));
         let listed = bench.get("/v1/conversations?view=all", &owner).await.json();
         assert_eq!(listed["conversations"].as_array().unwrap().len(), 1);
 
@@ -155,8 +155,7 @@ async fn an_owner_erases_and_everybody_is_told_and_nothing_is_left() {
         assert!(matches!(answer[..], [Frame::Ack(_)]), "{answer:?}");
         let new = text(7, key(9), &inbox, "again", proto::Profile::default());
         assert_eq!(code_of(&bench.frames(TOKEN, vec![new]).await.frames()), "ERASED");
-        let upload = bench.upload(TOKEN, &query, &png(6, 4)).await;
-        assert_eq!(upload.refusal(), "ERASED");
+        assert_eq!(bench.upload(TOKEN, &query, &png(6, 4)).await.refusal(), "ERASED");
         bench.close().await;
     }
 }
