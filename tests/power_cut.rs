@@ -89,7 +89,7 @@ fn nothing_acknowledged_is_lost_while_the_masters_are_rotated() {
 
 #[test]
 fn overwriting_a_page_that_is_durable_nowhere_else_is_found_out() {
-    let found = search(1, 1_500, Control::LyingSideFile, Kind::Rotating);
+    let found = search(1, 4_000, Control::LyingSideFile, Kind::Rotating);
     println!("{:?}", found.broken.expect("power cuts must tear a page"));
 }
 

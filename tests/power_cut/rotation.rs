@@ -17,7 +17,7 @@ pub struct Masters {
 enum Pass {
     Journal { begin: bool },
     Pages(u64),
-    Conversations(u64),
+    Conversations,
 }
 
 impl Masters {
@@ -62,15 +62,27 @@ impl Masters {
             }
             Some(Pass::Pages(first)) => match disk.reseal(first).map(|step| step.next) {
                 Ok(Some(next)) => self.pass = Some(Pass::Pages(next)),
-                Ok(None) => self.pass = Some(Pass::Conversations(0)),
+                Ok(None) => {
+                    self.pass = Some(Pass::Conversations);
+                    self.rewrap(engine);
+                }
                 Err(_) => {}
             },
-            Some(Pass::Conversations(first)) => match disk.rewrap(first).map(|step| step.next) {
-                Ok(Some(next)) => self.pass = Some(Pass::Conversations(next)),
-                Ok(None) => self.drop_old(engine),
-                Err(_) => {}
-            },
+            Some(Pass::Conversations) => self.rewrap(engine),
         }
+    }
+
+    /// The keys of conversations are few here: all of them at once.
+    fn rewrap(&mut self, engine: &Engine) {
+        let disk = engine.shared().disk.sealed().expect("a sealed store");
+        let mut next = Some(0);
+        while let Some(first) = next {
+            match disk.rewrap(first) {
+                Ok(step) => next = step.next,
+                Err(_) => return,
+            }
+        }
+        self.drop_old(engine);
     }
 
     fn drop_old(&mut self, engine: &Engine) {
