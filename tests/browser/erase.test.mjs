@@ -48,11 +48,11 @@ for (const language of ['en', 'zh']) {
       await stage.answer(ANSWERED);
       await stage.once(stage.inWidget(ANSWERED), 'the answer');
       colleague = await stage.colleague('lee', 'Lee', 'supervisor');
-      await colleague.getByRole('tab', { name: desk.all }).click();
+      await colleague.getByRole('tab', { name: desk.tabAll }).click();
       await colleague.locator('button.row').first().click();
       await stage.inConsole(SAID, colleague).waitFor();
       absent = await stage.colleague('kim', 'Kim', 'supervisor');
-      await absent.getByRole('tab', { name: desk.all }).click();
+      await absent.getByRole('tab', { name: desk.tabAll }).click();
       await absent.locator('button.row').first().click();
       await stage.inConsole(SAID, absent).waitFor();
       // Another conversation is not looked at any more; this browser keeps the first one.
