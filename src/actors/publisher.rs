@@ -101,7 +101,7 @@ impl Publisher {
     /// The feed is not to be read any more: clients drop what they keep of it.
     fn close(&self, feed: Feed) {
         let refusal = Refusal::new(code::ERASED);
-        self.hub.tell(feed, &Input::ReadRefused { feed, refusal });
+        self.hub.tell(feed, &Input::FeedClosed { feed, refusal });
     }
 
     fn publish_mark(&self, mark: &Mark) {

@@ -143,6 +143,7 @@ fn weight(input: &SessionInput) -> usize {
         | Input::Bad(_)
         | Input::Authenticated(_)
         | Input::ReadRefused { .. }
+        | Input::FeedClosed { .. }
         | Input::Durable { .. }
         | Input::Refused { .. }
         | Input::GoingAway { .. }

@@ -71,6 +71,9 @@ pub enum Input<S> {
     Snapshot { feed: Feed, index: Index, frame: Bytes },
     /// A read failed (with a time to try again), or the feed is not the peer's, or not any more.
     ReadRefused { feed: Feed, refusal: Refusal },
+    /// Nobody may read the feed any more. It answers no read: one that is under way has its own
+    /// answer still to come.
+    FeedClosed { feed: Feed, refusal: Refusal },
     /// The command is on disk.
     Durable { conversation: ConversationId, key: MessageKey, index: Index, at: Wall },
     /// The command was refused.

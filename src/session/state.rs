@@ -82,6 +82,12 @@ impl<S> Session<S> {
                 self.following.snapshot(feed, index, frame, effects);
             }
             Input::ReadRefused { feed, refusal } => self.read_refused(now, feed, refusal, effects),
+            Input::FeedClosed { feed, refusal } => {
+                if self.following.unfollow(feed) {
+                    effects.push(Effect::Unfollow { feed });
+                    refuse(conversation_of(feed), None, refusal, effects);
+                }
+            }
             Input::Durable { conversation, key, index, at } => {
                 effects.push(Effect::Send(ServerFrame::Ack { conversation, key, index, at }));
                 self.answered(now, effects);

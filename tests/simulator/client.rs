@@ -1,7 +1,7 @@
 //! Visitors and agents: an outbox and cursors that survive everything (R7, R8), a connection that
 //! does not. What they were told is kept for the judge.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use posthouse::base::chance::{Chance, Seeded};
@@ -69,8 +69,12 @@ pub struct Client {
     pub retried: u64,
     link: Option<Link>,
     welcomed: bool,
+    /// Feeds that the connection was asked for.
+    asked: BTreeSet<Feed>,
     heard: u64,
     pinged: u64,
+    /// When the last ping of this connection was sent that was answered.
+    ponged: u64,
     next_try: u64,
     /// Feeds whose head is ahead of us, or whose entries came with a gap, and since when.
     behind: BTreeMap<Feed, u64>,
@@ -101,8 +105,10 @@ impl Client {
             retried: 0,
             link: None,
             welcomed: false,
+            asked: BTreeSet::new(),
             heard: 0,
             pinged: 0,
+            ponged: 0,
             next_try: 0,
             behind: BTreeMap::new(),
             written: 0,
@@ -112,6 +118,12 @@ impl Client {
 
     pub fn is_on(&self, link: Link) -> bool {
         self.link == Some(link)
+    }
+
+    /// True when the connection is alive and answered a ping of `since` or later: what the server
+    /// had to say before that was heard, the end of a feed too, which no head tells of (R9).
+    pub fn heard_all(&self, since: u64) -> bool {
+        self.link.is_some() && self.ponged >= since && self.ponged == self.pinged
     }
 
     pub fn is_visitor(&self) -> bool {
@@ -153,6 +165,7 @@ impl Client {
         let link = network.connect(self.id);
         self.link = Some(link);
         self.welcomed = false;
+        (self.pinged, self.ponged) = (0, 0);
         self.heard = agenda.now;
         let (visitor_token, client) = match self.peer {
             Peer::Visitor(visitor) => {
@@ -163,6 +176,7 @@ impl Client {
             Peer::Agent(agent) => (Vec::new(), format!("agent/{agent}")),
         };
         let inbox_key = INBOX_KEY.to_owned();
+        self.asked = self.places.keys().copied().collect();
         let (cursors, language) = (self.cursors(), "en".to_owned());
         let hello = proto::Hello { client, visitor_token, inbox_key, cursors, language };
         send(agenda, network, link, C::Hello(hello));
@@ -264,6 +278,7 @@ impl Client {
             }
             S::Refused(refused) => self.refused(agenda, network, &refused),
             S::Pong(pong) => {
+                self.ponged = self.pinged;
                 for head in &pong.heads {
                     let feed = feed_of(head.feed.as_ref());
                     if self.places.get(&feed).is_some_and(|place| place.last < head.index) {
@@ -278,8 +293,9 @@ impl Client {
     /// Feeds that became known after Hello was sent are followed now.
     fn welcome(&mut self, agenda: &mut Agenda, network: &mut Network) {
         self.welcomed = true;
-        let new = self.places.iter().filter(|(_, place)| place.epoch.is_empty());
+        let new = self.places.iter().filter(|(feed, _)| !self.asked.contains(feed));
         let cursors: Vec<_> = new.map(|(feed, place)| cursor(*feed, place)).collect();
+        self.asked = self.places.keys().copied().collect();
         if let Some(link) = self.link.filter(|_| !cursors.is_empty()) {
             send(agenda, network, link, C::Follow(proto::Follow { cursors }));
         }
@@ -308,8 +324,10 @@ impl Client {
                 self.conversation = Some(ConversationId(id.0 + 10_000));
             }
             self.places.remove(&Feed::Full(id));
-            self.behind.remove(&Feed::Public(id));
-            self.behind.remove(&Feed::Full(id));
+            for feed in [Feed::Public(id), Feed::Full(id)] {
+                self.behind.remove(&feed);
+                self.asked.remove(&feed);
+            }
         }
     }
 
@@ -348,6 +366,7 @@ impl Client {
         let place = self.places.entry(feed).or_default();
         let cursors = vec![cursor(feed, place)];
         if let Some(link) = self.link.filter(|_| self.welcomed) {
+            self.asked.insert(feed);
             send(agenda, network, link, C::Follow(proto::Follow { cursors }));
         }
     }

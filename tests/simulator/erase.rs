@@ -1,4 +1,4 @@
-//! The operator of the machine erases conversations now and then.
+//! The operator of the machine erases conversations now and then, until there is peace.
 
 use posthouse::actors::shard::Job;
 use posthouse::base::chance::Chance;
@@ -15,6 +15,9 @@ impl Server {
     pub fn erase(&mut self, agenda: &mut Agenda, network: &mut Network) {
         let pause = 4_000 + self.chance.below(40_000);
         self.later(agenda, pause, Task::Erase);
+        if !network.rough {
+            return;
+        }
         let Some(running) = &self.running else { return };
         let query = ListQuery { scope: Scope::All, state: None, before_ms: u64::MAX, limit: 100 };
         let Ok(rows) = running.reader.conversations(query) else { return };
@@ -32,6 +35,7 @@ impl Server {
 
     /// Nobody reads the feed any more.
     pub fn close_feed(&mut self, agenda: &mut Agenda, network: &mut Network, feed: Feed) {
+        self.last_erasure = agenda.now;
         let Some(running) = &self.running else { return };
         let connections = running.connections.iter();
         let links: Vec<Link> = connections
@@ -40,7 +44,7 @@ impl Server {
             .collect();
         for link in links {
             let refusal = Refusal::new(code::ERASED);
-            self.input(agenda, network, link, Input::ReadRefused { feed, refusal });
+            self.input(agenda, network, link, Input::FeedClosed { feed, refusal });
         }
     }
 }

@@ -113,6 +113,8 @@ pub struct Server {
     pub recalled: BTreeSet<(ConversationId, MessageKey)>,
     /// Conversations whose erasure is durable.
     pub erased: BTreeSet<ConversationId>,
+    /// When followers were last told of an erasure.
+    pub last_erasure: u64,
     pub wrong: Option<String>,
     pub troubles: Troubles,
     pub breaks: Breaks,
@@ -186,6 +188,7 @@ impl Server {
             running: None,
             recalled: BTreeSet::new(),
             erased: BTreeSet::new(),
+            last_erasure: 0,
             wrong: None,
             troubles: Troubles::default(),
             breaks,

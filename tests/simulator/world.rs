@@ -345,8 +345,10 @@ impl World {
         if running.reader.site().is_err() {
             return false;
         }
+        let said = self.server.last_erasure.max(TROUBLE_MS);
         self.clients.iter().all(|client| {
-            client.outbox.is_empty()
+            client.heard_all(said)
+                && client.outbox.is_empty()
                 && client.places.iter().all(|(feed, place)| {
                     running.reader.head(*feed).is_ok_and(|head| head.0 == place.last)
                 })
