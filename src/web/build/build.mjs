@@ -69,6 +69,7 @@ async function widget() {
       unsafe: true,
       unsafe_arrows: true,
       unsafe_methods: true,
+      lhs_constants: false,
       pure_getters: true,
       hoist_funs: true,
       hoist_props: true,

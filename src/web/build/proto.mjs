@@ -17,6 +17,7 @@ const AGENTS = new Set([
   ...['conversations', 'agents', 'teams', 'inboxes', 'site'].map((name) => `Snapshot.${name}`),
   ...['note', 'assign', 'transfer', 'resolve', 'reopen'].map((name) => `Command.${name}`),
   ...['Command.profile', 'Feed.number', 'QueuePlace.conversation', 'Assigned.agent'],
+  ...['AgentRow.teams', 'Opened.profile'],
   ...['device', 'address'].map((name) => `Profile.${name}`),
   ...['from_agent', 'to_agent', 'to_team'].map((name) => `Transferred.${name}`),
   ...['status', 'unfollow'].map((name) => `ClientFrame.${name}`),
@@ -96,6 +97,8 @@ function generate({ messages, enums }, left = new Set()) {
       const type = nested || isEnum ? item.type : scalar;
       shape.push(`  ${name}${optional ? '?' : ''}: ${type}${item.repeated ? '[]' : ''};`);
       if (nested) nests.push(item.type);
+      // The decoder that visitors get knows no lists of numbers.
+      if (left.size && item.repeated && kind < 2) throw new Error(`visitors: list ${name}`);
       const mode = item.repeated ? '*' : optional && !nested ? '?' : '';
       words.push(`${item.number === expected ? '' : item.number}${'nbtirm'[kind]}${mode}:${name}`);
       expected = item.number + 1;

@@ -19,6 +19,9 @@ export type Part<T> = T extends Uint8Array
       ? { [K in keyof T]?: Part<T[K]> | undefined }
       : T;
 
+/** False where visitors' code is built: nothing there has a list of numbers. */
+declare const __AGENT__: boolean;
+
 const DEFAULTS: Record<string, unknown> = { n: 0, b: false, t: '', i: '', r: new Uint8Array() };
 
 /** A schema in short: `[number]kind[*?]:name` per field; a number is left out when it follows the
@@ -74,13 +77,11 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
     const [, name, kind, mode] = field;
     const list = mode === '*' ? (out[name] as unknown[]) : undefined;
     if (kind === 'n' || kind === 'b') {
-      if (wire === 2 && list) {
+      if (__AGENT__ && list) {
+        if (wire === 0) list.push(length);
         const end = at;
-        for (at = start; at < end;) list.push(varint());
-      } else if (wire === 0) {
-        if (list) list.push(length);
-        else out[name] = kind === 'b' ? length > 0 : length;
-      }
+        if (wire === 2) for (at = start; at < end;) list.push(varint());
+      } else if (wire === 0) out[name] = kind === 'b' ? length > 0 : length;
     } else if (wire === 2) {
       const value = content(kind, bytes.subarray(start, at));
       if (list) list.push(value);

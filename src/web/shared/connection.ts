@@ -108,7 +108,7 @@ export class Connection {
   }
 
   #wake = (): void => {
-    if (document.visibilityState === 'hidden') return;
+    if (document.hidden) return;
     const asked = this.#notBefore - Date.now();
     if (this.link.state === 'waiting') this.#later(Math.max(backoff(0), asked));
     else if (this.link.state === 'live' && this.#socket) this.#ping();

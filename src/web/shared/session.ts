@@ -343,7 +343,8 @@ class Session implements PosthouseSession {
     if (tabs?.size) return;
     this.#followers.delete(feed);
     this.#feeds.delete(feed);
-    if (this.#asked.delete(feed)) this.#connection.send({ unfollow: { feeds: [toFeed(feed)] } });
+    if (this.#asked.delete(feed) && __AGENT__)
+      this.#connection.send({ unfollow: { feeds: [toFeed(feed)] } });
   }
 
   #cursors(feeds: FeedName[]): Part<proto.Cursor>[] {

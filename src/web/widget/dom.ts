@@ -3,7 +3,7 @@
 type Props = Record<string, unknown>;
 export type Child = Node | string | false | undefined;
 
-/** `h('button.send', { type: 'button', onclick }, 'Send')`; undefined and false props are left out. */
+/** `h('button.send', { type: 'button', onclick }, 'Send')`; children that are empty are left out. */
 export function h<T extends HTMLElement = HTMLElement>(
   name: string,
   props: Props = {},
@@ -14,7 +14,7 @@ export function h<T extends HTMLElement = HTMLElement>(
   element.className = classes.join(' ');
   for (const [key, value] of Object.entries(props)) {
     if (key.startsWith('on')) element.addEventListener(key.slice(2), value as EventListener);
-    else if (value !== undefined && value !== false) element.setAttribute(key, String(value));
+    else element.setAttribute(key, String(value));
   }
   element.append(...(children.filter(Boolean) as (Node | string)[]));
   return element;

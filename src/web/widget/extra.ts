@@ -50,7 +50,7 @@ const TYPING_MS = 6_000;
 const SHEET = 'M6 3h8l4 4v14H6ZM14 3v4h4M9 12h6M9 16h6';
 
 function say(widget: PosthouseWidget, key: keyof typeof TEXT, value = ''): string {
-  return TEXT[key][widget.language === 'zh' ? 1 : 0].replace('{}', value);
+  return TEXT[key][widget.lang === 'zh' ? 1 : 0].replace('{}', value);
 }
 
 function dress({ root }: PosthouseWidget): void {
@@ -156,7 +156,7 @@ async function send(widget: PosthouseWidget, file: File): Promise<void> {
     );
     request.open('POST', url);
     for (const [key, value] of Object.entries(headers)) request.setRequestHeader(key, value);
-    request.setRequestHeader('Accept-Language', widget.language);
+    request.setRequestHeader('Accept-Language', widget.lang);
     request.upload.onprogress = ({ loaded, total }) => (bar.value = loaded / (total || 1));
     request.onerror = () => fail('failed');
     request.onload = () => {

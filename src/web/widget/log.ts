@@ -52,13 +52,13 @@ export class Log {
   readonly #clocks: Intl.DateTimeFormat[];
 
   constructor(widget: PosthouseWidget) {
-    const { say, language } = widget;
+    const { say, lang } = widget;
     this.#widget = widget;
     const time = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
     this.#clocks = [time, { ...time, month: 'short', day: 'numeric' } as const].map(
-      (options) => new Intl.DateTimeFormat(language, options),
+      (options) => new Intl.DateTimeFormat(lang, options),
     );
-    const older = () => void widget.extra((extra) => extra.older(widget), true);
+    const older = () => widget.extra((extra) => extra.older(widget), true);
     this.#older = h('button.older', { type: 'button', onclick: older }, say('older'));
     const onscroll = () => {
       const { scrollHeight, scrollTop, clientHeight } = this.element;
@@ -163,9 +163,9 @@ export class Log {
       const who = item.own ? this.#widget.say('you') : item.name;
       const node = item.line
         ? h('div.line')
-        : h('div.row', {}, h('span.sr', {}, who), body, meta);
+        : h('div', {}, h('span.sr', {}, who), body, meta);
       if (item.line || item.gone || item.attachment || /https?:/i.test(item.text))
-        void this.#widget.extra((extra) => extra.fill(this.#widget, item, item.line ? node : body));
+        this.#widget.extra((extra) => extra.fill(this.#widget, item, item.line ? node : body));
       held?.node.remove();
       held = { node, meta, gone: item.gone, acts: '' };
       this.#nodes.set(item.key, held);
@@ -200,7 +200,7 @@ export class Log {
     const acts = item.acts.join();
     if (held.acts === acts) return;
     held.acts = acts;
-    void this.#widget.extra((extra) => extra.acts(this.#widget, item.key, held));
+    this.#widget.extra((extra) => extra.acts(this.#widget, item.key, held));
   }
 }
 

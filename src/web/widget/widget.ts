@@ -34,20 +34,19 @@ export class PosthouseWidget extends HTMLElement {
   declare visitor: Visitor;
   declare say: Say;
   declare log: Log;
-  declare language: string;
   declare base: string;
   declare inbox: string;
   root = this.attachShadow({ mode: 'closed' });
   declare panel: HTMLElement;
   declare form: HTMLFormElement;
   declare input: HTMLTextAreaElement;
-  #launch!: HTMLElement;
-  #badge = h('b', { hidden: '' });
+  #launch = h('button.launch', { type: 'button', onclick: () => this.toggle() });
+  #badge = h('b');
   #initial = h('span');
   #photo = h<HTMLImageElement>('img', { alt: '' });
   #title = h('strong', { id: 't' });
   #status = h('small', { role: 'status' });
-  #banner = h('div.banner', { role: 'status', hidden: '' });
+  #banner = h('div.banner', { role: 'status' });
   #agent: Assigned | undefined;
   #place = 0;
   #queued = false;
@@ -62,17 +61,12 @@ export class PosthouseWidget extends HTMLElement {
   /** Builds the widget; called once, before it is put into the page. */
   setUp(base: string, inbox: string, tag: string): void {
     // Pages write "zh_CN" and "english", too; what is not Chinese is said in English.
-    const language = /^zh/i.test(tag) ? 'zh' : 'en';
-    Object.assign(this, { base, inbox, language });
-    this.say = sayIn(language);
+    const lang = /^zh/i.test(tag) ? 'zh' : 'en';
+    Object.assign(this, { base, inbox, lang });
+    this.say = sayIn(lang);
     this.visitor = new Visitor(base, inbox);
-    this.lang = language;
     this.#style();
     this.log = new Log(this);
-    this.#launch = h(
-      'button.launch',
-      { type: 'button', onclick: () => this.toggle() },
-    );
     this.#build();
     this.#show(false);
     this.root.append(this.panel, this.#launch);
@@ -137,22 +131,17 @@ export class PosthouseWidget extends HTMLElement {
 
   /** Loads what is not needed for text. When it cannot be had, a `press` is the visitor's to repeat;
    * anything else is done as soon as it is there. */
-  async extra(use: Use, press = false): Promise<void> {
-    let extra;
-    try {
-      // A browser may remember that an address failed: each new try has an address of its own.
-      const address = `${this.base}/widget/${__EXTRA__}?${this.#failures}`;
-      extra = (await import(/* @vite-ignore */ address)) as typeof Extra;
-    } catch {
+  extra(use: Use, press = false): void {
+    // A browser may remember that an address failed: each new try has an address of its own.
+    const address = `${this.base}/widget/${__EXTRA__}?${this.#failures}`;
+    (import(/* @vite-ignore */ address) as Promise<typeof Extra>).then(use, () => {
       if (!press) this.#undone.push(use);
       if (!this.#failures++ || press) this.tell(this.say('reconnecting'));
-      return;
-    }
-    use(extra);
+    });
   }
 
   #tick(): void {
-    this.#undone.splice(0).forEach((use) => void this.extra(use));
+    this.#undone.splice(0).forEach((use) => this.extra(use));
     this.paint();
     this.#offline();
   }
@@ -193,8 +182,8 @@ export class PosthouseWidget extends HTMLElement {
       h(
         'span.tools',
         {},
-        tool('', say('emoji'), SMILE, () => void this.extra((extra) => extra.emoji(this), true)),
-        tool('', say('attach'), CLIP, () => void this.extra((extra) => extra.pick(this), true)),
+        tool('', say('emoji'), SMILE, () => this.extra((extra) => extra.emoji(this), true)),
+        tool('', say('attach'), CLIP, () => this.extra((extra) => extra.pick(this), true)),
       ),
       this.input,
       h('span.tools', {}, tool('.send', say('send'), SEND)),
@@ -205,7 +194,6 @@ export class PosthouseWidget extends HTMLElement {
         role: 'dialog',
         'aria-modal': 'true',
         'aria-labelledby': 't',
-        hidden: '',
         onkeydown: (event: KeyboardEvent) => this.#key(event),
         ondragover: (event: Event) => event.preventDefault(),
         ondrop: (event: DragEvent) => this.#files(event, event.dataTransfer),
@@ -228,7 +216,7 @@ export class PosthouseWidget extends HTMLElement {
       base: this.base,
       client: `widget/${__VERSION__}`,
       scope: `${this.base} ${this.inbox}`,
-      language: this.language,
+      language: this.lang,
       inboxKey: this.inbox,
       token: async (rejected) => {
         const { token } = this.visitor.saved;
@@ -292,7 +280,7 @@ export class PosthouseWidget extends HTMLElement {
     if (event.type === 'welcome' || event.type === 'presence') this.#offline();
     if (event.type === 'queue_place') this.#place = event.place.place;
     if (event.type === 'typing' && event.typing.author?.agent)
-      void this.extra((extra) => extra.typing(this, event.typing.active), true);
+      this.extra((extra) => extra.typing(this, event.typing.active), true);
     if (event.type === 'feed_refused' && event.code === ERASED) void this.#anew();
     this.paint();
     if (event.type === 'rows') this.#seen();
@@ -318,7 +306,7 @@ export class PosthouseWidget extends HTMLElement {
     }
     if (entry.message && entry.author?.agent) this.panel.querySelector('.dots')?.replaceChildren();
     if (entry.resolved || entry.reopened || entry.rated || entry.message) {
-      if (entry.resolved && !this.#resolved) void this.extra((extra) => extra.rate(this));
+      if (entry.resolved && !this.#resolved) this.extra((extra) => extra.rate(this));
       this.#resolved = !!entry.resolved;
     }
   }
@@ -371,7 +359,7 @@ export class PosthouseWidget extends HTMLElement {
   #seen(): void {
     const { last } = this.log;
     if (!last) return;
-    if (this.isOpen && document.visibilityState === 'visible') this.visitor.keep({ read: last });
+    if (this.isOpen && !document.hidden) this.visitor.keep({ read: last });
     const { epoch, read } = this.visitor.saved;
     this.session.mark(this.conversation, epoch!, last, read!);
     this.#count();
@@ -379,7 +367,7 @@ export class PosthouseWidget extends HTMLElement {
 
   #offline(): void {
     const fresh = !this.log.last && !this.session.pending.length && !this.input.value;
-    if (this.isOpen && !this.visitor.staffed && fresh) void this.extra((extra) => extra.offline(this));
+    if (this.isOpen && !this.visitor.staffed && fresh) this.extra((extra) => extra.offline(this));
   }
 
   #submit(): void {
@@ -393,7 +381,7 @@ export class PosthouseWidget extends HTMLElement {
   #typed(): void {
     const { input } = this;
     input.style.height = 'auto';
-    input.style.height = `${Math.min(132, input.scrollHeight)}px`;
+    input.style.height = `${input.scrollHeight}px`;
     const { value } = input;
     if (this.log.last) this.session.typing(this.conversation, value.slice(-130), value !== '');
   }
@@ -426,7 +414,7 @@ export class PosthouseWidget extends HTMLElement {
     if (event.type === 'paste' && data?.types.includes('text/plain')) return;
     const files = [...(data?.files ?? [])];
     if (event.type === 'drop' || files.length) event.preventDefault();
-    if (files.length) void this.extra((extra) => extra.upload(this, files));
+    if (files.length) this.extra((extra) => extra.upload(this, files));
   }
 
   /** Escape closes; Tab stays inside the panel. */

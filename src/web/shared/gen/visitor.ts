@@ -147,9 +147,8 @@ export interface Opened {
   inbox: number;
   team: number;
   visitor: string;
-  profile?: Profile;
 }
-export const Opened: Schema<Opened> = /*#__PURE__*/ message('n:inbox n:team i:visitor m:profile', Profile);
+export const Opened: Schema<Opened> = /*#__PURE__*/ message('n:inbox n:team i:visitor');
 
 export interface Note {
   text: string;
@@ -170,11 +169,10 @@ export interface AgentRow {
   avatar: string;
   role: Role;
   capacity: number;
-  teams: number[];
   disabled: boolean;
   picture?: Attachment;
 }
-export const AgentRow: Schema<AgentRow> = /*#__PURE__*/ message('n:id t:login t:name t:avatar n:role n:capacity n*:teams b:disabled m:picture', Attachment);
+export const AgentRow: Schema<AgentRow> = /*#__PURE__*/ message('n:id t:login t:name t:avatar n:role n:capacity 8b:disabled m:picture', Attachment);
 
 export interface TeamRow {
   id: number;

@@ -1,6 +1,6 @@
 // A server in memory for the session's tests: one conversation feed, an fsync that always works.
 import { decode, encode, type Part } from '../codec.ts';
-import { ClientFrame, Entry, ServerFrame, type Submit } from '../gen/posthouse.ts';
+import { ClientFrame, Entry, type Mark, ServerFrame, type Submit } from '../gen/posthouse.ts';
 
 export const EPOCH = 'e0'.repeat(16);
 
@@ -8,6 +8,9 @@ export class FakeServer {
   epoch = EPOCH;
   entries: { raw: Uint8Array; key: string }[] = [];
   submits: Submit[] = [];
+  /** Marks that came, and those that snapshots carry. */
+  marked: Mark[] = [];
+  marks: Part<Mark>[] = [];
   hellos: ClientFrame[] = [];
   sockets = new Set<FakeSocket>();
   /** Sockets are refused while down; acks are swallowed while mute. */
@@ -24,7 +27,7 @@ export class FakeServer {
         }
       },
       navigator: {},
-      document: { addEventListener() {}, removeEventListener() {}, visibilityState: 'visible' },
+      document: { addEventListener() {}, removeEventListener() {}, hidden: false },
       addEventListener() {},
       removeEventListener() {},
     });
@@ -51,7 +54,8 @@ export class FakeServer {
   }
 
   serve(socket: FakeSocket, frame: ClientFrame): void {
-    const { hello, submit, follow } = frame;
+    const { hello, submit, follow, mark } = frame;
+    if (mark) this.marked.push(mark);
     if (hello) {
       this.hellos.push(frame);
       socket.send1({ welcome: { epoch: this.epoch, pingIntervalMs: 30_000 } });
@@ -67,6 +71,7 @@ export class FakeServer {
           feed: this.feed(),
           epoch: this.epoch,
           index: this.entries.length,
+          marks: this.marks,
           entries,
         };
         socket.send1({ snapshot } as Part<ServerFrame>);

@@ -175,6 +175,102 @@ test('another epoch replaces what was known', async () => {
   again.session.stop();
 });
 
+test('a mark is sent in its own epoch only, and does not hold back those of the next', async () => {
+  const { server, conversation, scope } = scene();
+  server.conversation = conversation;
+  for (const text of ['a', 'b', 'c']) server.append(say(text));
+  const [old, next] = [server.epoch, 'e1'.repeat(16)];
+  const seen = open(scope);
+  await seen.session.follow(publicFeed(conversation));
+  await seen.session.start();
+  await until(() => seen.texts().length === 3);
+  const told = () => server.marked.splice(0).map(({ delivered, read }) => [delivered, read]);
+  seen.session.mark(conversation, old, 3, 2);
+  await until(() => server.marked.length > 0);
+  assert.deepEqual(told(), [[3, 2]]);
+  server.cut();
+  await until(() => server.marked.length > 0);
+  assert.deepEqual(told(), [[3, 2]], 'sent again when the connection is back');
+  // Marked, not sent yet, and the folder is put back meanwhile.
+  seen.session.mark(conversation, old, 3, 3);
+  server.epoch = next;
+  server.entries.length = 1;
+  server.cut();
+  await until(() => seen.texts().length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  assert.deepEqual(told(), []);
+  seen.session.mark(conversation, next, 1, 1);
+  await until(() => server.marked.length > 0);
+  server.append(say('new'));
+  await until(() => seen.texts().length === 2);
+  // Until the rows of the next epoch are on the screen, those of the old one are looked at.
+  seen.session.mark(conversation, old, 3, 3);
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  server.cut();
+  await until(() => server.marked.length > 1);
+  assert.deepEqual(told(), [
+    [1, 1],
+    [1, 1],
+  ]);
+  seen.session.stop();
+});
+
+test('a mark of another tab goes by the epoch, too', async () => {
+  const { server, conversation, scope } = scene();
+  server.conversation = conversation;
+  server.append(say('a'));
+  const queue: (() => Promise<void>)[] = [];
+  const request = (_: string, __: unknown, held: () => Promise<void>) => {
+    if (queue.push(held) === 1) void held();
+    return new Promise(() => {});
+  };
+  const locks = { value: { locks: { request } }, configurable: true };
+  Object.defineProperty(globalThis, 'navigator', locks);
+  const [leader, other] = [open(scope), open(scope)];
+  for (const { session } of [leader, other]) {
+    await session.follow(publicFeed(conversation));
+    await session.start();
+  }
+  await until(() => other.texts().length === 1);
+  other.session.mark(conversation, 'e1'.repeat(16), 9, 9);
+  other.session.mark(conversation, server.epoch, 1, 1);
+  await until(() => server.marked.length > 0);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual(
+    server.marked.map(({ read }) => read),
+    [1],
+  );
+  leader.session.stop();
+  other.session.stop();
+});
+
+test('marks that come while a snapshot is stored are told with it', async () => {
+  const { server, conversation, scope } = scene();
+  server.conversation = conversation;
+  server.append(say('a'));
+  const reader = { agent: 7, name: '' };
+  server.marks = [{ conversation, reader, delivered: 1, read: 0 }];
+  const mark = { conversation, reader, delivered: 1, read: 1 };
+  server.serve = (socket, frame) => {
+    FakeServer.prototype.serve.call(server, socket, frame);
+    // The snapshot is in memory by then, and not in the store yet.
+    setImmediate(() => socket.send1({ mark }));
+  };
+  const seen = open(scope);
+  await seen.session.follow(publicFeed(conversation));
+  await seen.session.start();
+  await until(() => seen.texts().length === 1);
+  const told = seen.events.flatMap((event) => {
+    if (event.type === 'snapshot') return [['snapshot', event.snapshot.marks[0]!.read]];
+    return event.type === 'mark' ? [['mark', event.mark.read]] : [];
+  });
+  assert.deepEqual(told, [
+    ['mark', 1],
+    ['snapshot', 1],
+  ]);
+  seen.session.stop();
+});
+
 test('a hole is held and pulled, what comes twice is dropped', async () => {
   const { server, conversation, scope } = scene();
   server.conversation = conversation;
