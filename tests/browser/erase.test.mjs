@@ -39,6 +39,12 @@ for (const language of ['en', 'zh']) {
     const details = () => stage.console.locator('.details');
     const ask = () => details().getByRole('button', { name: desk.erase, exact: true });
 
+    /** New conversations go to the owner. */
+    const away = async (page) => {
+      await page.getByRole('button', { name: desk.ownStatus }).click();
+      await page.getByRole('menuitemradio', { name: desk.statusAway }).first().click();
+    };
+
     step('a conversation is on three screens, and a fourth has seen it', async () => {
       await stage.claim();
       await stage.visit();
@@ -48,10 +54,12 @@ for (const language of ['en', 'zh']) {
       await stage.answer(ANSWERED);
       await stage.once(stage.inWidget(ANSWERED), 'the answer');
       colleague = await stage.colleague('lee', 'Lee', 'supervisor');
+      await away(colleague);
       await colleague.getByRole('tab', { name: desk.tabAll }).click();
       await colleague.locator('button.row').first().click();
       await stage.inConsole(SAID, colleague).waitFor();
       absent = await stage.colleague('kim', 'Kim', 'supervisor');
+      await away(absent);
       await absent.getByRole('tab', { name: desk.tabAll }).click();
       await absent.locator('button.row').first().click();
       await stage.inConsole(SAID, absent).waitFor();
