@@ -197,6 +197,28 @@ fn a_feed_that_is_not_the_peers_is_refused_and_left() {
     assert!(step(&mut session, 0, live).is_empty());
 }
 
+/// The end of a feed is news whatever is being read of it, and the read that it overtook says
+/// nothing any more.
+#[test]
+fn the_end_of_a_feed_is_told_though_a_read_is_under_way() {
+    let feed = Feed::Public(C);
+    let follow = || Input::Frame(ClientFrame::Follow(vec![cursor(feed, 0)]));
+    for followed_twice in [false, true] {
+        let mut session = visitor();
+        step(&mut session, 0, follow());
+        if followed_twice {
+            step(&mut session, 0, follow());
+        }
+        let refusal = Refusal::new(code::ERASED);
+        let effects = step(&mut session, 0, Input::FeedClosed { feed, refusal });
+        assert!(matches!(effects[0], Effect::Unfollow { .. }));
+        assert_eq!(refused_with(&effects), Some(code::ERASED));
+        let entries = vec![(Index(1), Bytes::new())];
+        let page = Input::Page { feed, entries, head: Index(1) };
+        assert!(step(&mut session, 0, page).is_empty());
+    }
+}
+
 #[test]
 fn a_cursor_ahead_of_the_feed_gets_a_snapshot_not_silence() {
     let mut session = visitor();
