@@ -4,6 +4,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -15,6 +16,7 @@ use super::ticket::{Owner, owner};
 use crate::base::Feed;
 use crate::base::code;
 use crate::base::counters::Counters;
+use crate::base::limits::WAKE_REST_MS;
 use crate::desk::{Body, Entry, Refusal, Site};
 use crate::hub::Hub;
 use crate::session::Input;
@@ -41,11 +43,12 @@ impl Publisher {
         }
     }
 
-    /// Between two portions others run, first of all this task's own next batch.
+    /// Rests between two portions. To yield would not do: on a machine with one core the thread
+    /// has to sleep, or the writer's thread would not run before the whole crowd is served.
     async fn wake_crowds(&self) {
         loop {
             poll_fn(|cx| self.hub.poll_portion(cx)).await;
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(WAKE_REST_MS)).await;
         }
     }
 

@@ -234,9 +234,13 @@ pub const TYPING_INTERVAL_MS: u64 = 100;
 pub const MARKED_CONVERSATIONS: usize = 16;
 /// A closing connection may take this long to say goodbye.
 pub const CLOSE_MS: u64 = 3_000;
-/// Connections that one entry wakes at once. Each writes for some ten microseconds, so that others
-/// wait for half a millisecond behind a larger crowd, not for all of it.
+/// Connections that one entry wakes at once, and the rest before the next portion of a larger
+/// crowd.
+/// Each writes for 10 to 30 microseconds, so that others wait for a millisecond at most, and a
+/// thousand followers have an entry within 50 ms. A crowd that is woken more often than that gets
+/// several entries at a time.
 pub const WAKE_PORTION: usize = 32;
+pub const WAKE_REST_MS: u64 = 1;
 /// Rounds of one connection before the others of its thread get their turn.
 pub const TURN_INPUTS: usize = 64;
 /// Conversations that nobody touched for this time leave a shard's memory.
