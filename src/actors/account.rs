@@ -1,15 +1,15 @@
 //! Who may come in: passwords, sign-ins, the claim of a new site, and changes of its settings.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use posthouse_crypto::{password, sm3, token};
 use smallvec::{SmallVec, smallvec};
-use tokio::sync::oneshot;
 
-use super::audit::{Deed, Doer, deed};
+use super::deed::{Deed, Doer, SIGN_IN, deed, record};
 use super::desk::Desk;
 use super::sweep::end;
-use super::task::spawn;
+use super::task::to_the_end;
 use crate::base::code;
 use crate::base::limits::{PASSWORD_LEAST, PASSWORD_MOST, SIGN_IN_MS, SIGN_INS_AT_ONCE};
 use crate::base::{AgentId, MessageKey, Private, Wall};
@@ -41,6 +41,13 @@ pub struct Claim {
     pub language: String,
     pub team: String,
     pub inbox: String,
+}
+
+/// A change of the site that was decided.
+struct Change {
+    made: u32,
+    items: SmallVec<[Item; 2]>,
+    risen: Vec<AgentId>,
 }
 
 /// What a claim made.
@@ -114,48 +121,49 @@ impl Desk {
     /// `BAD_PASSWORD` when another one is kept meanwhile, or the store's refusal.
     async fn keep_anew(&self, proven: &Proven, password: &Private) -> Result<Proven, Refusal> {
         let secret = self.secret(proven.agent, password).await?;
-        self.keep(secret, Some(proven.clone()), false).await
+        self.keep(secret, Some(proven.clone()), None).await
     }
 
-    /// Keeps a hash instead of the one that was proven, or of whichever there is, and may end the
-    /// agent's sign-ins. A task of its own: a caller that goes away must not give the turn back
-    /// before the append is decided.
+    /// Keeps a hash instead of the one that was proven, or of whichever there is. What is an act
+    /// of somebody ends the agent's sign-ins. A task of its own: a caller that goes away must not
+    /// give the turn back before the append is decided.
     async fn keep(
         &self,
         secret: Secret,
         proven: Option<Proven>,
-        ending: bool,
+        deed: Option<Deed>,
     ) -> Result<Proven, Refusal> {
-        let (desk, (answer, answered)) = (self.clone(), oneshot::channel());
-        spawn(async move {
-            // A caller that went away needs no answer.
-            let _ = answer.send(desk.keep_in_turn(secret, proven, ending).await);
-        });
-        answered.await.unwrap_or(Err(Refusal::new(code::GOING_AWAY)))
+        let desk = self.clone();
+        to_the_end(async move { desk.keep_in_turn(secret, proven, deed).await }).await
     }
 
     async fn keep_in_turn(
         &self,
         secret: Secret,
         proven: Option<Proven>,
-        ending: bool,
+        deed: Option<Deed>,
     ) -> Result<Proven, Refusal> {
         let Ok(_turn) = self.0.settings.acquire().await else {
             return Err(Refusal::new(code::GOING_AWAY));
         };
         let agent = secret.agent;
-        if let Some(proven) = proven {
-            self.still(&proven).await?;
+        if let Some(proven) = proven
+            && let Err(refusal) = self.still(&proven).await
+        {
+            return match deed {
+                Some(deed) => self.refused(deed, refusal).await,
+                None => Err(refusal),
+            };
         }
         let anew = Proven { agent, kept: secret.password.clone() };
         let mut items: SmallVec<[Item; 2]> = smallvec![Item::Fact(Fact::Secret(secret))];
-        if !ending {
+        let Some(deed) = deed else {
             return self.append(items).await.map(|()| anew);
-        }
+        };
         // Both in one record: no crash leaves the new password and the sign-ins of the old one.
         let sign_ins = self.0.reads.run(move |reader| reader.sign_ins_of(agent)).await?;
         items.extend(sign_ins.iter().take(SIGN_INS_AT_ONCE).map(end));
-        self.append(items).await?;
+        self.act(deed, items).await?;
         // What did not fit, and what was opened until now; later ones see that the old password
         // is not kept any more.
         let left = self.0.reads.run(move |reader| reader.sign_ins_of(agent)).await?;
@@ -197,20 +205,43 @@ impl Desk {
     ///
     /// # Errors
     /// `BAD_PASSWORD` when the password was changed meanwhile, or the store's refusal.
-    pub async fn sign_in_proven(&self, proven: &Proven) -> Result<SignedIn, Refusal> {
-        let signed_in = self.open_sign_in(proven.agent).await?;
-        if let Err(refusal) = self.still(proven).await {
-            self.end_sign_in(&signed_in.token).await?;
-            return Err(refusal);
-        }
-        Ok(signed_in)
+    pub async fn sign_in_proven(&self, proven: &Proven, from: IpAddr) -> Result<SignedIn, Refusal> {
+        let (desk, proven) = (self.clone(), proven.clone());
+        let agent = proven.agent;
+        let opening =
+            async move { desk.open_sign_in(agent, Some(proven), ("password", from)).await };
+        to_the_end(opening).await
     }
 
-    /// Opens a sign-in that is durable when this returns.
+    /// Opens a sign-in for whose certificate the connection showed.
     ///
     /// # Errors
     /// The store does not take anything new.
-    pub async fn open_sign_in(&self, agent: AgentId) -> Result<SignedIn, Refusal> {
+    pub async fn sign_in_certified(
+        &self,
+        agent: AgentId,
+        from: IpAddr,
+    ) -> Result<SignedIn, Refusal> {
+        let desk = self.clone();
+        to_the_end(async move { desk.open_sign_in(agent, None, ("certificate", from)).await }).await
+    }
+
+    /// Opens a sign-in for who has just claimed the site.
+    ///
+    /// # Errors
+    /// The store does not take anything new.
+    pub async fn sign_in_claimed(&self, agent: AgentId, from: IpAddr) -> Result<SignedIn, Refusal> {
+        let desk = self.clone();
+        to_the_end(async move { desk.open_sign_in(agent, None, ("claim", from)).await }).await
+    }
+
+    /// It is durable, and written down, when this returns.
+    async fn open_sign_in(
+        &self,
+        agent: AgentId,
+        proven: Option<Proven>,
+        (by, from): (&str, IpAddr),
+    ) -> Result<SignedIn, Refusal> {
         let token = token::Token::random().map_err(|_| Refusal::busy(1_000))?;
         let now = self.clock().wall();
         let expires = Wall { ms: now.ms.saturating_add(SIGN_IN_MS), trusted: now.trusted };
@@ -220,7 +251,21 @@ impl Desk {
             expires_ms: expires.ms,
             ended: false,
         };
-        self.append(smallvec![Item::Fact(Fact::SignIn(row))]).await?;
+        let deed = Deed::new(Doer::Agent(agent), SIGN_IN, by).from(from);
+        let opened = smallvec![Item::Fact(Fact::SignIn(row.clone()))];
+        let owed = match self.owe(&deed, record, opened).await {
+            Ok(owed) => owed,
+            Err(refusal) => return self.refused(deed, refusal).await,
+        };
+        let still = match proven {
+            Some(proven) => self.still(&proven).await,
+            None => Ok(()),
+        };
+        if still.is_err() {
+            self.append(smallvec![end(&row)]).await?;
+        }
+        self.pay(owed, deed.ended(&still)).await?;
+        still?;
         self.0.counters.sign_ins.one();
         Ok(SignedIn { token: *token.as_bytes(), expires })
     }
@@ -242,15 +287,17 @@ impl Desk {
     ///
     /// # Errors
     /// The store does not take anything new.
-    pub async fn end_sign_in(&self, token: &[u8; 32]) -> Result<(), Refusal> {
+    pub async fn sign_out(&self, token: &[u8; 32], from: IpAddr) -> Result<(), Refusal> {
         let Some(row) = self.sign_in_of(token).await? else {
             return Ok(());
         };
-        self.append(smallvec![end(&row)]).await
+        let deed = Deed::new(Doer::Agent(row.agent), "sign-out", "").from(from);
+        let desk = self.clone();
+        to_the_end(async move { desk.act(deed, smallvec![end(&row)]).await }).await
     }
 
-    /// Sets an agent's password, by the agent or an owner, and ends the agent's sign-ins. Who
-    /// proved the former one sets the next one only while the former is kept.
+    /// Sets an agent's password, by the agent or by who may reset it, and ends the agent's
+    /// sign-ins. Who proved the former one sets the next one only while the former is kept.
     ///
     /// # Errors
     /// `DENIED`, `NO_AGENT`, `BAD_PASSWORD` when it was changed meanwhile, a password that is too
@@ -263,21 +310,18 @@ impl Desk {
         proven: Option<Proven>,
     ) -> Result<Proven, Refusal> {
         let site = self.site();
-        let owner = site.agent(by).is_some_and(|row| row.role == Role::Owner);
-        if by != of && !owner {
-            return Err(Refusal::new(code::DENIED));
+        if by != of {
+            site.may_reset(by, of)?;
         }
         if !site.agents.contains_key(&of) {
             return Err(Refusal::new(code::NO_AGENT));
         }
         self.audited()?;
-        let kept = match self.secret(of, password).await {
-            Ok(secret) => self.keep(secret, proven, true).await,
-            Err(refusal) => Err(refusal),
-        };
-        let about = format!("agent {of}");
-        self.audit(Deed::new(Doer::Agent(by), "agent.password", about).ended(&kept)).await?;
-        kept
+        let deed = Deed::new(Doer::Agent(by), "agent.password", format!("agent {of}"));
+        match self.secret(of, password).await {
+            Ok(secret) => self.keep(secret, proven, Some(deed)).await,
+            Err(refusal) => self.refused(deed, refusal).await,
+        }
     }
 
     /// The same by the operator of the machine, through the control socket.
@@ -287,18 +331,27 @@ impl Desk {
     pub async fn replace_password(&self, of: AgentId, password: &Private) -> Result<(), Refusal> {
         self.audited()?;
         let secret = self.secret(of, password).await?;
-        self.keep(secret, None, true).await?;
-        self.audit(Deed::new(Doer::Operator, "agent.password", format!("agent {of}"))).await
+        let deed = Deed::new(Doer::Operator, "agent.password", format!("agent {of}"));
+        self.keep(secret, None, Some(deed)).await.map(drop)
     }
 
     /// Changes agents, teams, inboxes or the site. Returns the number of the row that was made or
-    /// changed.
+    /// changed. `password` belongs to a new agent.
     ///
     /// # Errors
     /// The desk's refusal; nothing has changed.
-    pub async fn administer(&self, by: AgentId, command: SiteCommand) -> Result<u32, Refusal> {
-        let actor = self.site().actor(by).ok_or(Refusal::new(code::BAD_TOKEN))?;
-        self.change_site(&actor, command, None).await
+    pub async fn administer(
+        &self,
+        by: AgentId,
+        command: SiteCommand,
+        password: Option<&Private>,
+    ) -> Result<u32, Refusal> {
+        let site = self.site();
+        let actor = site.actor(by).ok_or(Refusal::new(code::BAD_TOKEN))?;
+        if password.is_some() {
+            site.may_set_first(by)?;
+        }
+        self.change_site(actor, command, password).await
     }
 
     /// The same by the desk itself: the control socket, provisioning. `password` belongs to a new
@@ -312,7 +365,7 @@ impl Desk {
         password: Option<&Private>,
     ) -> Result<u32, Refusal> {
         let actor = Actor { who: Who::System, name: "".into(), role: None, teams: Vec::new() };
-        self.change_site(&actor, command, password).await
+        self.change_site(actor, command, password).await
     }
 
     /// Makes the site somebody's: once, and only with the code that was printed at the start.
@@ -359,9 +412,19 @@ impl Desk {
     /// A change of the site, and the line of the audit log that tells of it.
     async fn change_site(
         &self,
-        actor: &Actor,
+        actor: Actor,
         command: SiteCommand,
         password: Option<&Private>,
+    ) -> Result<u32, Refusal> {
+        let (desk, password) = (self.clone(), password.cloned());
+        to_the_end(async move { desk.change_in_turn(&actor, command, password).await }).await
+    }
+
+    async fn change_in_turn(
+        &self,
+        actor: &Actor,
+        command: SiteCommand,
+        password: Option<Private>,
     ) -> Result<u32, Refusal> {
         self.audited()?;
         let who = match actor.who {
@@ -369,32 +432,49 @@ impl Desk {
             Who::System | Who::Visitor(_) => Doer::Operator,
         };
         let (what, about) = deed(&command);
-        let changed = self.change(actor, command, password).await;
-        self.audit(Deed::new(who, what, about).ended(&changed)).await?;
-        changed
-    }
-
-    /// Decides and appends one change of the site; changes wait for each other, so that each
-    /// decision sees the one before. A new agent's password is in the same batch.
-    async fn change(
-        &self,
-        actor: &Actor,
-        command: SiteCommand,
-        password: Option<&Private>,
-    ) -> Result<u32, Refusal> {
+        let deed = Deed::new(who, what, about);
         let Ok(_turn) = self.0.settings.acquire().await else {
             return Err(Refusal::new(code::GOING_AWAY));
         };
-        let now = self.clock().wall();
+        match self.change(actor, &command, password.as_ref()).await {
+            Ok(change) => {
+                self.act(deed, change.items).await?;
+                for agent in change.risen {
+                    let left = self.0.reads.run(move |reader| reader.sign_ins_of(agent)).await?;
+                    self.end_sign_ins(left).await?;
+                }
+                Ok(change.made)
+            }
+            Err(refusal) => self.refused(deed, refusal).await,
+        }
+    }
+
+    /// Decides one change of the site; changes wait for each other, so that each decision sees
+    /// the one before. A new agent's password is in the same batch. Whoever begins to administer
+    /// loses theirs and their sign-ins: others may know them, and could act in two duties.
+    async fn change(
+        &self,
+        actor: &Actor,
+        command: &SiteCommand,
+        password: Option<&Private>,
+    ) -> Result<Change, Refusal> {
+        let (site, now) = (self.site(), self.clock().wall());
         let key = MessageKey::new(now.ms, random()?);
-        let drafts = self.site().decide(now, actor, key, &command)?;
+        let drafts = site.decide(now, actor, key, command)?;
         let made = drafts.last().map_or(0, |draft| row_number(&draft.entry));
+        let risen: Vec<AgentId> =
+            drafts.iter().filter_map(|draft| site.begins_to_administer(&draft.entry)).collect();
         let mut items: SmallVec<[Item; 2]> = drafts.into_iter().map(item).collect();
         if let Some(password) = password {
             items.push(Item::Fact(Fact::Secret(self.secret(AgentId(made), password).await?)));
         }
-        self.append(items).await?;
-        Ok(made)
+        for agent in risen.iter().copied() {
+            let password = Private::default();
+            items.push(Item::Fact(Fact::Secret(Secret { agent, password })));
+            let sign_ins = self.0.reads.run(move |reader| reader.sign_ins_of(agent)).await?;
+            items.extend(sign_ins.iter().take(SIGN_INS_AT_ONCE / risen.len()).map(end));
+        }
+        Ok(Change { made, items, risen })
     }
 
     async fn secret(&self, agent: AgentId, password: &Private) -> Result<Secret, Refusal> {

@@ -2,53 +2,48 @@
 //! and answers. Invariant: what it could not write it keeps and writes first the next time, and
 //! until then no administrative act is begun.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::audit_start::Aged;
+use super::deed::{Deed, Doer, SIGN_IN, Trace, record};
 use super::desk::Desk;
 use crate::base::code::{self, Code};
-use crate::base::limits::{AUDIT_ABOUT_BYTES, AUDIT_FAILURES_A_MINUTE, AUDIT_QUEUE};
-use crate::base::{AgentId, Clock, Wall};
-use crate::desk::{Refusal, SiteCommand};
+use crate::base::limits::{AUDIT_FAILURES_A_MINUTE, AUDIT_QUEUE};
+use crate::base::{Clock, Wall};
+use crate::desk::Refusal;
 use crate::store::Fault;
-use crate::store::audit::AuditLog;
-
-/// Who did it.
-#[derive(Clone, Debug)]
-pub enum Doer {
-    /// The desk itself.
-    Desk,
-    /// Whoever may open the control socket or the data folder.
-    Operator,
-    Agent(AgentId),
-    /// Somebody who gave this name and proved nothing.
-    Name(String),
-}
-
-/// What was done, or tried.
-#[derive(Clone, Debug)]
-pub struct Deed {
-    pub who: Doer,
-    pub from: Option<IpAddr>,
-    /// A word of the manual's table, such as `sign-in`.
-    pub what: &'static str,
-    pub about: String,
-    pub result: Result<(), Code>,
-}
+use crate::store::audit::{AuditKeys, AuditLog};
 
 /// The handle.
 #[derive(Clone)]
 pub(super) struct Audit {
     asks: mpsc::Sender<Ask>,
     behind: Arc<AtomicBool>,
+    settling: Arc<Mutex<Settling>>,
+    pub keys: AuditKeys,
+    pub folder: PathBuf,
+    pub aged: Aged,
+    /// One verification or export at a time.
+    pub turn: Arc<Semaphore>,
+}
+
+/// What the site's log is to be told about this one.
+#[derive(Default)]
+pub(super) struct Settling {
+    /// Acts whose line is durable.
+    pub paid: Vec<u64>,
+    /// A signed head that is newer than the one it knows.
+    pub head: Option<String>,
 }
 
 enum Ask {
-    Write(Box<Deed>, String, Answer),
+    Write(Box<Deed>, String, Trace, Answer),
+    /// A line as it is.
+    Line(String, Answer),
     /// Sign the log as it is.
     Sign(Answer),
     /// Sign and end.
@@ -64,6 +59,7 @@ struct Writer {
     /// Lines that are not on the disk yet.
     waiting: Vec<String>,
     behind: Arc<AtomicBool>,
+    settling: Arc<Mutex<Settling>>,
     flood: Flood,
 }
 
@@ -76,13 +72,35 @@ struct Flood {
 }
 
 impl Audit {
-    pub fn start(log: AuditLog, clock: Arc<dyn Clock>, keep_days: u32) -> std::io::Result<Self> {
+    pub fn start(
+        log: AuditLog,
+        clock: Arc<dyn Clock>,
+        keep_days: u32,
+        (keys, folder, aged): (AuditKeys, PathBuf, Aged),
+    ) -> std::io::Result<Self> {
         let (asks, asked) = mpsc::channel(AUDIT_QUEUE);
         let behind = Arc::new(AtomicBool::new(false));
-        let (waiting, flood) = (Vec::new(), Flood::default());
-        let writer = Writer { log, clock, keep_days, waiting, behind: Arc::clone(&behind), flood };
+        let settling = Arc::new(Mutex::new(Settling::default()));
+        let writer = Writer {
+            log,
+            clock,
+            keep_days,
+            waiting: Vec::new(),
+            behind: Arc::clone(&behind),
+            settling: Arc::clone(&settling),
+            flood: Flood::default(),
+        };
         std::thread::Builder::new().name("audit".into()).spawn(move || writer.run(asked))?;
-        Ok(Self { asks, behind })
+        let turn = Arc::new(Semaphore::new(1));
+        Ok(Self { asks, behind, settling, keys, folder, aged, turn })
+    }
+
+    pub fn settling(&self) -> MutexGuard<'_, Settling> {
+        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub async fn line(&self, line: String) -> Result<(), Refusal> {
+        self.ask(|answer| Ask::Line(line, answer)).await
     }
 
     async fn ask(&self, ask: impl FnOnce(Answer) -> Ask) -> Result<(), Refusal> {
@@ -99,7 +117,16 @@ impl Desk {
     /// # Errors
     /// `AUDIT_BEHIND`: the disk takes nothing. The line is kept and written when it does.
     pub async fn audit(&self, deed: Deed) -> Result<(), Refusal> {
-        let who = match &deed.who {
+        self.audit_traced(deed, Trace::default()).await
+    }
+
+    pub(super) async fn audit_traced(&self, deed: Deed, trace: Trace) -> Result<(), Refusal> {
+        let who = self.doer(&deed);
+        self.0.audit.ask(|answer| Ask::Write(Box::new(deed), who, trace, answer)).await
+    }
+
+    pub(super) fn doer(&self, deed: &Deed) -> String {
+        match &deed.who {
             Doer::Desk => "desk".to_owned(),
             Doer::Operator => "operator".to_owned(),
             Doer::Agent(id) => match self.site().agents.get(id) {
@@ -107,8 +134,7 @@ impl Desk {
                 None => format!("agent {id}"),
             },
             Doer::Name(name) => format!("? {name}"),
-        };
-        self.0.audit.ask(|answer| Ask::Write(Box::new(deed), who, answer)).await
+        }
     }
 
     /// Whether an act may begin that must be written down.
@@ -124,16 +150,26 @@ impl Desk {
         self.0.audit.behind.load(Ordering::Relaxed)
     }
 
+    /// Which of audit log and site's log was an older copy when this process started.
+    #[must_use]
+    pub fn aged(&self) -> Aged {
+        self.0.audit.aged
+    }
+
     /// Signs the audit log as it is, and lets go what is older than it must be kept.
     ///
     /// # Errors
     /// `AUDIT_BEHIND`, or the key store does not sign.
     pub async fn sign_audit(&self) -> Result<(), Refusal> {
-        self.0.audit.ask(Ask::Sign).await
+        self.0.audit.ask(Ask::Sign).await?;
+        self.settle().await;
+        Ok(())
     }
 
     pub(super) async fn end_audit(&self) -> Result<(), Refusal> {
-        self.0.audit.ask(Ask::Stop).await
+        self.0.audit.ask(Ask::Stop).await?;
+        self.settle().await;
+        Ok(())
     }
 }
 
@@ -147,8 +183,12 @@ impl Writer {
                 stop |= matches!(ask, Ask::Stop(_));
                 sign |= matches!(ask, Ask::Sign(_));
                 match ask {
-                    Ask::Write(deed, who, answer) => {
-                        self.take(&deed, &who, now);
+                    Ask::Write(deed, who, trace, answer) => {
+                        self.take(&deed, &who, now, trace);
+                        answers.push(answer);
+                    }
+                    Ask::Line(line, answer) => {
+                        self.waiting.push(line);
                         answers.push(answer);
                     }
                     Ask::Sign(answer) | Ask::Stop(answer) => answers.push(answer),
@@ -174,7 +214,7 @@ impl Writer {
 
     /// Puts a line in front of the disk. Past the queue's length nothing more is kept: every act
     /// that must be written down is refused by then.
-    fn take(&mut self, deed: &Deed, who: &str, now: Wall) {
+    fn take(&mut self, deed: &Deed, who: &str, now: Wall, trace: Trace) {
         let failed = deed.what == SIGN_IN && deed.result.is_err();
         if failed && !self.flood.admits(now) {
             return;
@@ -183,7 +223,7 @@ impl Writer {
             self.waiting.push(line);
         }
         if self.waiting.len() < AUDIT_QUEUE {
-            self.waiting.push(record(deed, who, now));
+            self.waiting.push(record(deed, who, now, trace));
         }
     }
 
@@ -205,65 +245,14 @@ impl Writer {
         if !gone.is_empty() {
             let about = gone.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
             let deed = Deed::new(Doer::Desk, "audit.expired", about);
-            self.waiting.push(record(&deed, "desk", now));
+            self.waiting.push(record(&deed, "desk", now, Trace::default()));
         }
         self.write(now)?;
         self.log.sign(now)?;
+        if let Some(head) = self.log.take_head() {
+            self.settling.lock().unwrap_or_else(PoisonError::into_inner).head = Some(head);
+        }
         gone.into_iter().try_for_each(|number| self.log.remove(number))
-    }
-}
-
-/// What a change of the site is called, and what it is about: numbers, names for signing in, and
-/// which settings; never what a visitor wrote or what they are called.
-pub(super) fn deed(command: &SiteCommand) -> (&'static str, String) {
-    match command {
-        SiteCommand::Claim { owner, .. } => ("site.claim", owner.login.clone()),
-        SiteCommand::AddAgent(new) => ("agent.add", format!("{} {:?}", new.login, new.role)),
-        SiteCommand::ChangeAgent(id, change) => {
-            let mut about = format!("agent {id}");
-            let parts = [
-                change.name.as_ref().map(|_| "name".to_owned()),
-                change.picture.as_ref().map(|_| "picture".to_owned()),
-                change.role.map(|role| format!("role {role:?}")),
-                change.capacity.map(|capacity| format!("capacity {capacity}")),
-                change.teams.as_ref().map(|teams| format!("teams {}", teams.len())),
-                change.disabled.map(|off| if off { "disabled" } else { "enabled" }.to_owned()),
-            ];
-            parts.into_iter().flatten().for_each(|part| about = format!("{about}, {part}"));
-            ("agent.change", about)
-        }
-        SiteCommand::AddTeam(name) => ("team.add", name.clone()),
-        SiteCommand::ChangeTeam(id, _) => ("team.change", format!("team {}", id.0)),
-        SiteCommand::AddInbox { name, .. } => ("inbox.add", name.clone()),
-        SiteCommand::ChangeInbox(id, _) => ("inbox.change", format!("inbox {}", id.0)),
-        SiteCommand::ChangeSite(change) => {
-            let timeout = change.answer_timeout_ms.map(|ms| format!("answer_timeout_ms {ms}"));
-            let name = change.name.as_ref().map(|name| format!("name {name}"));
-            let language = change.language.as_ref().map(|language| format!("language {language}"));
-            let parts: Vec<String> = [name, language, timeout].into_iter().flatten().collect();
-            ("site.change", parts.join(", "))
-        }
-    }
-}
-
-/// The deed of which many may fail.
-pub const SIGN_IN: &str = "sign-in";
-
-impl Deed {
-    /// Something that was done.
-    #[must_use]
-    pub fn new(who: Doer, what: &'static str, about: impl Into<String>) -> Self {
-        Self { who, from: None, what, about: about.into(), result: Ok(()) }
-    }
-
-    #[must_use]
-    pub fn from(self, from: IpAddr) -> Self {
-        Self { from: Some(from), ..self }
-    }
-
-    #[must_use]
-    pub fn ended<T>(self, result: &Result<T, Refusal>) -> Self {
-        Self { result: result.as_ref().map(|_| ()).map_err(|refusal| refusal.code), ..self }
     }
 }
 
@@ -289,37 +278,8 @@ impl Flood {
         *self = Self { minute, ..Self::default() };
         let deed =
             Deed { result: Err(code::BAD_PASSWORD), ..Deed::new(Doer::Desk, SIGN_IN, about) };
-        Some(record(&deed, "?", now))
+        Some(record(&deed, "?", now, Trace::default()))
     }
-}
-
-/// One line of JSON; what others chose is cut off at its limit.
-fn record(deed: &Deed, who: &str, now: Wall) -> String {
-    let cut = |text: &str| {
-        let mut end = text.len().min(AUDIT_ABOUT_BYTES);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text[..end].to_owned()
-    };
-    let result = match deed.result {
-        Ok(()) => Value::from("ok"),
-        Err(code) => Value::from(format!("{} {}", code.0, code.name())),
-    };
-    let mut row = json!({
-        "at_ms": now.ms,
-        "who": cut(who),
-        "what": deed.what,
-        "about": cut(&deed.about),
-        "result": result,
-    });
-    if let Some(from) = deed.from {
-        row["from"] = from.to_string().into();
-    }
-    if !now.trusted {
-        row["clock"] = "unset".into();
-    }
-    row.to_string()
 }
 
 #[cfg(test)]
@@ -340,21 +300,5 @@ mod tests {
         assert!(line.contains(&format!("{} more", 1_000 - share)), "{line}");
         assert_eq!(flood.over(at(180_000)), None);
         assert!(flood.admits(at(180_000)));
-    }
-
-    #[test]
-    fn a_line_says_who_when_what_and_how_it_ended_on_one_line() {
-        let deed = Deed {
-            result: Err(code::BAD_PASSWORD),
-            ..Deed::new(Doer::Name("x".into()), SIGN_IN, "a\nb".repeat(1_000))
-                .from([1, 2, 3, 4].into())
-        };
-        let line = record(&deed, "? x", Wall { ms: 7, trusted: false });
-        assert!(!line.contains('\n') && line.len() < 2_000);
-        let row: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(row["who"], "? x");
-        assert_eq!((row["at_ms"].as_u64(), &row["clock"]), (Some(7), &"unset".into()));
-        assert_eq!(row["from"], "1.2.3.4");
-        assert_eq!(row["result"], format!("{} BAD_PASSWORD", code::BAD_PASSWORD.0));
     }
 }

@@ -1,10 +1,11 @@
 //! Erasing a conversation for ever. Invariant: who is told that it is done may rely on it: in a
 //! sealed store the conversation's key is nowhere any more; and it was written down who did it.
 
-use super::audit::{Deed, Doer};
+use super::deed::{Deed, Doer};
 use super::desk::Desk;
 use super::shard::Job;
 use super::shards::Reply;
+use super::task::to_the_end;
 use crate::base::{AgentId, ConversationId, MessageKey, Private, code};
 use crate::desk::{Actor, Command, Refusal, Request, Who};
 
@@ -18,7 +19,7 @@ pub struct Erasure {
 }
 
 impl Desk {
-    /// Erases a conversation for an owner of the site.
+    /// Erases a conversation for whoever may erase: an owner, or the security administrator.
     ///
     /// # Errors
     /// `DENIED`, `NO_CONVERSATION`, `ERASED` before, or the journal takes nothing.
@@ -52,10 +53,15 @@ impl Desk {
         conversation: ConversationId,
     ) -> Result<Erasure, Refusal> {
         self.audited()?;
-        let erased = self.erase_now(actor, conversation).await;
-        let about = conversation.to_string();
-        self.audit(Deed::new(who, "conversation.erase", about).ended(&erased)).await?;
-        erased
+        let desk = self.clone();
+        let deed = Deed::new(who, "conversation.erase", conversation.to_string());
+        to_the_end(async move {
+            let owed = desk.begin(&deed).await?;
+            let erased = desk.erase_now(actor, conversation).await;
+            desk.pay(owed, deed.ended(&erased)).await?;
+            erased
+        })
+        .await
     }
 
     async fn erase_now(

@@ -3,9 +3,13 @@
 //! has one owner; handles send, owners decide.
 
 mod account;
+mod act;
 mod attachment;
 mod audit;
+mod audit_reading;
+mod audit_start;
 mod connection;
+mod deed;
 mod desk;
 mod erasure;
 mod front;
@@ -26,9 +30,12 @@ mod ticket;
 mod upkeep;
 
 pub use account::{Claim, Claimed, Proven, SignedIn, inbox_key};
+pub use act::Owed;
 pub use attachment::{Download, Upload};
-pub use audit::{Deed, Doer, SIGN_IN};
+pub use audit_reading::{AuditPage, AuditQuery, AuditRow, Export, Verified};
+pub use audit_start::Aged;
 pub use connection::Credentials;
+pub use deed::{Deed, Doer, SIGN_IN};
 pub use desk::{Desk, Standing, Surroundings};
 pub use erasure::Erasure;
 pub use front::Staff;

@@ -55,7 +55,7 @@ impl Desk {
         let remove = with_picture(of, PictureChange::Remove);
         self.site().decide(self.clock().wall(), &actor, MessageKey(0), &remove)?;
         let stored = self.store_picture(of, picture, bytes).await?;
-        self.administer(by, with_picture(of, PictureChange::Show(stored))).await.map(drop)
+        self.administer(by, with_picture(of, PictureChange::Show(stored)), None).await.map(drop)
     }
 
     /// Back to initials.
@@ -63,7 +63,7 @@ impl Desk {
     /// # Errors
     /// `DENIED`, `NO_AGENT`, or the journal takes nothing.
     pub async fn remove_picture(&self, by: AgentId, of: AgentId) -> Result<(), Refusal> {
-        self.administer(by, with_picture(of, PictureChange::Remove)).await.map(drop)
+        self.administer(by, with_picture(of, PictureChange::Remove), None).await.map(drop)
     }
 
     /// A picture that is or was an agent's. Its id is not to be guessed, so it is its own proof.

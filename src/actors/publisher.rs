@@ -79,7 +79,7 @@ impl Publisher {
                     self.counters.messages.one();
                 }
                 if new.entry.conversation.is_none() {
-                    self.site.send_modify(|site| Arc::make_mut(site).apply(&new.entry));
+                    self.take_site(&new.entry);
                 }
                 let (public, _) = written.conversation_indices();
                 for (feed, index) in &written.places {
@@ -96,7 +96,11 @@ impl Publisher {
             }
             Item::Fact(Fact::Mark(mark)) => self.publish_mark(mark),
             Item::Fact(
-                Fact::SignIn(_) | Fact::Secret(_) | Fact::ReaderCursor(_) | Fact::Blob(_),
+                Fact::SignIn(_)
+                | Fact::Secret(_)
+                | Fact::ReaderCursor(_)
+                | Fact::Blob(_)
+                | Fact::AuditNote(_),
             ) => {}
         }
     }
@@ -105,6 +109,21 @@ impl Publisher {
     fn close(&self, feed: Feed) {
         let refusal = Refusal::new(code::ERASED);
         self.hub.tell(feed, &Input::FeedClosed { feed, refusal });
+    }
+
+    /// Who may see less now than before is sent away to ask again.
+    fn take_site(&self, entry: &Entry) {
+        let mut lost = None;
+        self.site.send_modify(|site| {
+            if let Body::Agent(row) = &entry.body {
+                let before = site.agents.get(&row.id);
+                lost = before.filter(|before| row.sees_less_than(before)).map(|row| row.id);
+            }
+            Arc::make_mut(site).apply(entry);
+        });
+        if let Some(agent) = lost {
+            self.hub.tell_all(&Input::Rights(agent));
+        }
     }
 
     fn publish_mark(&self, mark: &Mark) {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::desk::{Desk, who};
 use crate::base::limits::{LIST_ROWS, PAGE_BYTES, PAGE_ENTRIES, SNAPSHOT_ENTRIES};
 use crate::base::{AgentId, ConversationId, Feed, Index, TeamId, code};
-use crate::desk::{AgentRow, Conversation, Refusal, Role, State};
+use crate::desk::{AgentRow, Conversation, Refusal, Right, State};
 use crate::hub::{Outbox, Taken};
 use crate::session::{Input, Peer};
 use crate::store::{self, Fault, ListQuery, Paged, Reader, Scope};
@@ -130,6 +130,7 @@ impl Desk {
         let row = site.agent(agent).ok_or(Refusal::new(code::BAD_TOKEN))?.clone();
         let state = (view == View::Queue).then_some(State::Queued);
         let scopes = match view {
+            _ if !row.role.may(Right::Converse) => Vec::new(),
             View::Mine => vec![Scope::Agent(agent)],
             View::Queue | View::All if sees_all(&row) => vec![Scope::All],
             View::Queue | View::All => row.teams.iter().map(|team| Scope::Team(*team)).collect(),
@@ -166,10 +167,12 @@ impl Desk {
                 let site = self.site();
                 let row = site.agent(agent).ok_or(Refusal::new(code::BAD_TOKEN))?;
                 let may = match feed {
-                    Feed::Inbox(of) => of == agent || sees_all(row),
+                    Feed::Inbox(of) => {
+                        of == agent && row.role.may(Right::Converse) || sees_all(row)
+                    }
                     Feed::Team(team) => row.teams.contains(&team) || sees_all(row),
                     Feed::Roster => true,
-                    Feed::Site => row.role == Role::Owner,
+                    Feed::Site => row.role.may(Right::ReadAll),
                     Feed::Public(_) | Feed::Full(_) => false,
                 };
                 if may { Ok(None) } else { denied }
@@ -185,8 +188,9 @@ impl Desk {
                 let site = self.site();
                 let row = site.agent(agent).ok_or(Refusal::new(code::BAD_TOKEN))?;
                 sees_all(row)
-                    || row.teams.contains(&conversation.team)
-                    || conversation.agent == Some(agent)
+                    || row.role.may(Right::Converse)
+                        && (row.teams.contains(&conversation.team)
+                            || conversation.agent == Some(agent))
             }
         };
         match (theirs, conversation.state) {
@@ -231,7 +235,7 @@ impl Desk {
 
 /// Supervisors and owners see every team.
 pub(super) fn sees_all(row: &AgentRow) -> bool {
-    row.role >= Role::Supervisor
+    row.role.may(Right::Lead)
 }
 
 /// The stored part of a snapshot. Its index is never ahead of its rows: a conversation's row says

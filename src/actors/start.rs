@@ -1,13 +1,12 @@
 //! Puts the actors together: store, hub, shards, front, publisher; and takes them down again.
 
 use std::hash::RandomState;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use super::audit::{Audit, Deed, Doer};
+use super::audit_start;
 use super::desk::{Desk, Inner};
 use super::front::{Front, Staff};
 use super::ledger::Ledger;
@@ -26,7 +25,7 @@ use crate::base::{Clock, Private};
 use crate::fabric::Fabric;
 use crate::hub::Hub;
 use crate::session::Input;
-use crate::store::audit::{AuditKeys, AuditLog, Opened};
+use crate::store::audit::AuditKeys;
 use crate::store::{self, Fault, Outcome, Reader, Writer};
 
 /// What the actors are built from.
@@ -63,7 +62,8 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
     let (endpoints, national) = (setting.endpoints, setting.national);
     let (blobs, data) = (options.blobs()?, options.dir.clone());
     let (writer, reader, outcomes_of) = open(options, Arc::clone(&clock)).await?;
-    let (audit, opened) = open_audit(&data, setting.audit, setting.audit_days, &clock)?;
+    let keys = (setting.audit, setting.audit_days);
+    let (audit, told) = audit_start::open(&data, keys, &clock, &reader)?;
     let fabric = Fabric::Local(writer.clone());
     let hub = Arc::new(Hub::default());
     let ledger = Arc::new(Ledger::new(fabric.clone()));
@@ -126,30 +126,8 @@ pub async fn start(setting: Setting) -> Result<Running, Fault> {
     spawn(Front::new(desk.clone(), staff, queue).run(front_of));
     spawn(sweep(desk.clone()));
     rotation::start(&desk);
-    tell_opened(&desk, opened).await;
+    told.tell(&desk).await?;
     Ok(Running { desk, writer })
-}
-
-fn open_audit(
-    data: &Path,
-    keys: AuditKeys,
-    days: u32,
-    clock: &Arc<dyn Clock>,
-) -> Result<(Audit, Opened), Fault> {
-    let (log, opened) = AuditLog::open(data, keys, clock.wall())?;
-    let audit = Audit::start(log, Arc::clone(clock), days);
-    Ok((audit.map_err(|source| Fault::Disk { what: "audit log", source })?, opened))
-}
-
-/// What the audit log's own end told. A log that was changed is no reason not to answer visitors.
-async fn tell_opened(desk: &Desk, opened: Opened) {
-    for (told, what) in [(opened.torn, "audit.torn"), (opened.broken, "audit.broken")] {
-        if told {
-            tracing::warn!(what, "the end of the audit log");
-            // What the disk does not take is written when it does.
-            let _ = desk.audit(Deed::new(Doer::Desk, what, "")).await;
-        }
-    }
 }
 
 /// Opens the store on a blocking thread; its outcomes come through the channel.

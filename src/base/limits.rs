@@ -281,5 +281,9 @@ pub const AUDIT_FAILURES_A_MINUTE: u32 = 30;
 /// Days that audit lines are kept: six months, the least that the Cybersecurity Law of the PRC
 /// (article 21) asks for.
 pub const AUDIT_DAYS_LEAST: u32 = 180;
+/// Lines that one batch of the site's log is told of as durable.
+pub const AUDIT_SETTLED: usize = 64;
+/// Files that one look at the audit log reads: about a tenth of a second.
+pub const AUDIT_PAGE_FILES: usize = 4;
 /// Rows of one look at the audit log.
 pub const AUDIT_ROWS: usize = 500;

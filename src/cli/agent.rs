@@ -66,6 +66,9 @@ enum Role {
     Agent,
     Supervisor,
     Owner,
+    SystemAdministrator,
+    SecurityAdministrator,
+    AuditAdministrator,
 }
 
 impl Role {
@@ -74,6 +77,9 @@ impl Role {
             Self::Agent => "agent",
             Self::Supervisor => "supervisor",
             Self::Owner => "owner",
+            Self::SystemAdministrator => "system-administrator",
+            Self::SecurityAdministrator => "security-administrator",
+            Self::AuditAdministrator => "audit-administrator",
         }
     }
 }
@@ -100,7 +106,7 @@ impl AgentCommand {
                     let disabled = agent.get("disabled") == Some(&true.into());
                     writeln!(
                         out,
-                        "{:>4}  {:<20} {:<11} {}{}",
+                        "{:>4}  {:<20} {:<22} {}{}",
                         agent.get("id").and_then(serde_json::Value::as_u64).unwrap_or(0),
                         word("login").unwrap_or_default(),
                         word("role").unwrap_or_default(),

@@ -18,7 +18,7 @@ use crate::config::Loaded;
 use crate::node::clock::SystemClock;
 use crate::node::control::Request;
 use crate::node::{self};
-use crate::store::audit::{self, AuditKeys, FOLDER, Located};
+use crate::store::audit::{self, AuditKeys, FOLDER, Found, Located};
 
 #[derive(Args, Debug)]
 pub struct AuditCommand {
@@ -105,7 +105,7 @@ impl AuditCommand {
 
 impl Verify {
     fn run(self, out: &mut dyn Write, language: Language) -> Result<Ending, Failure> {
-        let kept = self.heads.as_deref().map(heads).transpose()?.unwrap_or_default();
+        let mut kept = self.heads.as_deref().map(heads).transpose()?.unwrap_or_default();
         if let (Some(file), Some(key)) = (&self.from, &self.key) {
             let lines = BufReader::new(File::open(file)?).lines();
             let lines = lines.collect::<Result<Vec<String>, _>>()?;
@@ -119,7 +119,10 @@ impl Verify {
         }
         let loaded = self.settings.load()?;
         let folder = loaded.config.data.join(FOLDER);
-        let (verdict, located) = audit::verify(&folder, &keys(&loaded)?, &kept).map_err(unread)?;
+        let keys = keys(&loaded)?;
+        // Its answer is asked for first: a log that grows meanwhile is not shorter than its head.
+        kept.extend(known_head(&loaded, &keys)?);
+        let (verdict, located) = audit::verify(&folder, &keys, &kept).map_err(unread)?;
         let about = format!("{} lines, {} findings", verdict.last, located.len());
         note(loaded, "audit.verify", about)?;
         tell(&verdict, &located, self.json, out, language)
@@ -146,6 +149,13 @@ fn export(data: &Path, file: &Path, days: Option<u32>) -> Result<u64, Failure> {
     let lines = audit::export(&data.join(FOLDER), since_ms, &mut out).map_err(unread)?;
     out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
     Ok(lines)
+}
+
+/// The head that the site's own store knows: it shows that the log's folder is an older copy.
+fn known_head(loaded: &Loaded, keys: &AuditKeys) -> Result<Option<Head>, Failure> {
+    let answer = operate(loaded.clone(), Request::AuditHead, Absent::Refuse, &mut |_| Ok(()))?;
+    let known = answer["head"].as_str().and_then(|text| Head::from_text(text).ok());
+    Ok(known.filter(|(_, key)| *key == keys.public()).map(|(head, _)| head))
 }
 
 /// Every signed head in a file: an older export, or single lines of one.
@@ -197,19 +207,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// `from` and `to` are numbers of records.
 fn row(found: &Located) -> Value {
-    let (kind, from, to) = match &found.finding {
-        Finding::Edited { index, .. } => ("edited", Some(*index), Some(*index)),
-        Finding::Missing { from, to, .. } => ("missing", Some(*from), Some(*to)),
-        Finding::Reordered { index, .. } => ("reordered", Some(*index), Some(*index)),
-        Finding::Inserted { .. } => ("inserted", None, None),
-        Finding::Truncated { found, last } => ("truncated", Some(found + 1), Some(*last)),
-        Finding::BadHead { .. } => ("head", None, None),
-        Finding::Unreadable { .. } => ("unreadable", None, None),
-        Finding::Changed { from, to, .. } => ("changed", Some(*from), Some(*to)),
-    };
-    let file = found.place.as_ref().map(|(path, _)| path.display().to_string());
-    let line = found.place.as_ref().map(|(_, line)| *line);
+    let Found { kind, file, line, from, to } = found.words();
     json!({ "kind": kind, "file": file, "line": line, "from": from, "to": to })
 }

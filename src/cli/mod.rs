@@ -17,6 +17,7 @@ mod cert;
 mod completions;
 mod config_command;
 mod doctor;
+mod duties;
 mod keystore;
 mod man;
 mod operate;
@@ -45,6 +46,8 @@ enum Command {
     Setup(setup::Setup),
     /// People who answer.
     Agent(agent::AgentCommand),
+    /// Owners, or three administrators who exclude each other.
+    Duties(duties::DutiesCommand),
     /// The log of who did what.
     Audit(audit::AuditCommand),
     /// The data folder.
@@ -139,6 +142,7 @@ impl Command {
             Self::Serve(command) => command.run(language),
             Self::Setup(command) => command.run(out, language),
             Self::Agent(command) => command.run(out),
+            Self::Duties(command) => command.run(out, language),
             Self::Audit(command) => command.run(out, language),
             Self::Store(command) => command.run(out, language),
             Self::Cert(command) => command.run(out, language),

@@ -7,8 +7,9 @@ use super::command::{
     TransferTo,
 };
 use super::conversation::{Conversation, State};
-use super::entry::{Author, Body, Content, Profile, QueueReason, Role, Target, Who};
+use super::entry::{Author, Body, Content, Profile, QueueReason, Target, Who};
 use super::feeds::Drafting;
+use super::rights::Right;
 use crate::base::code::{self, Code};
 use crate::base::{Index, MessageKey, Private, Wall, limits};
 
@@ -47,7 +48,7 @@ impl Conversation {
         if !self.exists() && !left {
             return asked.open(request).map(Decision::Append);
         }
-        asked.may_touch()?;
+        asked.may_touch(&request.command)?;
         if self.state == State::Erased {
             return refuse(code::ERASED);
         }
@@ -63,7 +64,8 @@ impl Conversation {
             Who::System => true,
             Who::Visitor(visitor) => self.visitor == visitor,
             Who::Agent(agent) => {
-                who.leads() || self.agent == Some(agent) || who.teams.contains(&self.team)
+                let theirs = self.agent == Some(agent) || who.teams.contains(&self.team);
+                who.leads() || theirs && who.role.is_some_and(|role| role.may(Right::Converse))
             }
         }
     }
@@ -73,7 +75,11 @@ impl Actor {
     /// Supervisors, owners and the desk itself.
     #[must_use]
     pub fn leads(&self) -> bool {
-        self.who == Who::System || matches!(self.role, Some(Role::Supervisor | Role::Owner))
+        self.who == Who::System || self.role.is_some_and(|role| role.may(Right::Lead))
+    }
+
+    fn erases(&self) -> bool {
+        self.who == Who::System || self.role.is_some_and(|role| role.may(Right::Erase))
     }
 
     fn is_visitor(&self) -> bool {
@@ -138,8 +144,10 @@ impl Asked<'_> {
     }
 
     /// Visitors do not learn that somebody else's conversation exists.
-    fn may_touch(&self) -> Result<(), Refusal> {
-        match (self.conversation.is_open_to(self.who), self.who.is_visitor()) {
+    /// Whoever may erase need not see what they erase.
+    fn may_touch(&self, command: &Result<Command, Refusal>) -> Result<(), Refusal> {
+        let erases = *command == Ok(Command::Erase) && self.who.erases();
+        match (erases || self.conversation.is_open_to(self.who), self.who.is_visitor()) {
             (true, _) => Ok(()),
             (false, true) => refuse(code::NO_CONVERSATION),
             (false, false) => refuse(code::DENIED),
@@ -320,7 +328,7 @@ impl Asked<'_> {
     }
 
     fn erase(&self) -> Drafts {
-        if self.who.who != Who::System && self.who.role != Some(Role::Owner) {
+        if !self.who.erases() {
             return refuse(code::DENIED);
         }
         let Conversation { inbox, team, visitor, .. } = *self.conversation;

@@ -158,11 +158,16 @@ pub enum Gone {
     Deleted,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What somebody may do; the table is in `rights`. The last three are held only on a site whose
+/// duties are separated, and the owner only on one whose duties are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Agent,
     Supervisor,
     Owner,
+    SystemAdministrator,
+    SecurityAdministrator,
+    AuditAdministrator,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,4 +221,6 @@ pub struct SiteRow {
     pub language: String,
     pub claimed: bool,
     pub answer_timeout_ms: u32,
+    /// Three administrators share what an owner may do elsewhere.
+    pub separate_duties: bool,
 }

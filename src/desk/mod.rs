@@ -8,6 +8,7 @@ pub mod conversation;
 mod decide;
 pub mod entry;
 mod feeds;
+mod rights;
 pub mod routing;
 pub mod site;
 pub mod site_decide;
@@ -22,6 +23,7 @@ pub use entry::{
     AgentRow, Attachment, Author, Body, Content, Entry, Gone, InboxRow, Profile, QueueReason, Role,
     SiteRow, Target, TeamRow, Who,
 };
+pub use rights::Right;
 pub use site::Site;
 pub use site_decide::{
     AgentChange, InboxChange, NewAgent, PictureChange, SiteChange, SiteCommand, TeamChange,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::conversation::{Conversation, State};
 use super::entry::{AgentRow, QueueReason};
+use super::rights::Right;
 use crate::base::limits::PROPOSAL_MS;
 use crate::base::{AgentId, ConversationId, Position, TeamId, Tick};
 
@@ -55,6 +56,8 @@ struct Seat {
     available: bool,
     /// Has a console open; away is present.
     present: bool,
+    /// Disabled, or holds a role that takes no conversations.
+    barred: bool,
     /// When the agent was given a conversation last.
     turn: u64,
 }
@@ -142,7 +145,8 @@ impl Routing {
         let before = seat.clone();
         seat.capacity = row.capacity;
         seat.teams.clone_from(&row.teams);
-        if row.disabled {
+        seat.barred = row.disabled || !row.role.may(Right::Converse);
+        if seat.barred {
             (seat.available, seat.present) = (false, false);
         }
         self.changed |= *seat != before;
@@ -151,6 +155,7 @@ impl Routing {
     /// Whether an agent takes conversations, and whether a console of theirs is open at all.
     pub fn presence(&mut self, agent: AgentId, available: bool, present: bool) {
         let seat = self.agents.entry(agent).or_default();
+        let (available, present) = (available && !seat.barred, present && !seat.barred);
         let before = std::mem::replace(&mut seat.available, available) != available;
         self.changed |= std::mem::replace(&mut seat.present, present) != present || before;
     }

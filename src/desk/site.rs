@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::ask::{CommandAsk, OpeningAsk, TransferAsk};
 use super::command::{Actor, Assignee, Command, Opening, Refusal, Request, TransferTo};
 use super::entry::{AgentRow, Attachment, Body, Content, Entry, InboxRow, SiteRow, TeamRow, Who};
+use super::rights::Right;
 use crate::base::code;
 use crate::base::{AgentId, InboxId, MessageKey, TeamId};
 
@@ -81,10 +82,10 @@ impl Site {
         })
     }
 
-    /// The agent as the entry `Assigned` shows them.
+    /// The agent as the entry `Assigned` shows them; nobody who takes no conversations.
     #[must_use]
     pub fn assignee(&self, id: AgentId) -> Option<Assignee> {
-        let row = self.agent(id)?;
+        let row = self.agent(id).filter(|row| row.role.may(Right::Converse))?;
         Some(Assignee { agent: id, name: row.name.clone(), avatar: row.avatar() })
     }
 

@@ -1,18 +1,18 @@
 //! What may happen to a site: who may change it, and which rows a change makes. Numbers are given
 //! here, in the order of creation, and never again.
 
+use std::collections::BTreeMap;
+
 use smallvec::smallvec;
 
 use super::clean;
 use super::command::{Actor, Draft, Refusal};
-use super::entry::{
-    AgentRow, Attachment, Author, Body, Entry, InboxRow, Role, SiteRow, TeamRow, Who,
-};
+use super::entry::{AgentRow, Attachment, Author, Body, Entry, InboxRow, Role, SiteRow, TeamRow};
 use super::site::Site;
 use crate::base::code::{self, Code};
 use crate::base::{AgentId, Feed, InboxId, MessageKey, TeamId, Wall, limits};
 
-/// A change of the site; owners and the desk itself, except for an agent's own name and picture.
+/// A change of the site. Who may ask for which is in `rights`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SiteCommand {
     /// First run, by the desk itself after it checked the one-time code: a team, an inbox, an
@@ -36,6 +36,17 @@ pub enum SiteCommand {
     },
     ChangeInbox(InboxId, InboxChange),
     ChangeSite(SiteChange),
+    /// By the operator of the machine: from now on three administrators share what owners may do;
+    /// whoever else is an owner becomes a supervisor.
+    Separate {
+        system: AgentId,
+        security: AgentId,
+        audit: AgentId,
+    },
+    /// By the operator of the machine: one owner, and the administrators become agents.
+    Combine {
+        owner: AgentId,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +139,10 @@ impl Site {
                 vec![Body::Inbox(self.changed_inbox(*id, change)?)]
             }
             SiteCommand::ChangeSite(change) => vec![Body::Site(self.changed_site(change)?)],
+            SiteCommand::Separate { system, security, audit } => {
+                self.separated([*system, *security, *audit])?
+            }
+            SiteCommand::Combine { owner } => self.combined(*owner)?,
         };
         let author = Author { who: who.who, name: who.name.clone() };
         let draft = |(place, body)| Draft {
@@ -141,27 +156,6 @@ impl Site {
             feeds: smallvec![Feed::Site, Feed::Roster],
         };
         Ok(bodies.into_iter().enumerate().map(draft).collect())
-    }
-
-    fn may_change(&self, who: &Actor, command: &SiteCommand) -> Result<(), Refusal> {
-        let own = match (command, who.who) {
-            (SiteCommand::ChangeAgent(id, change), Who::Agent(agent)) if *id == agent => {
-                let only = AgentChange {
-                    name: change.name.clone(),
-                    picture: change.picture.clone(),
-                    ..AgentChange::default()
-                };
-                only == *change
-            }
-            _ => false,
-        };
-        let claims = matches!(command, SiteCommand::Claim { .. });
-        let may = match who.who {
-            Who::System => true,
-            Who::Agent(_) => !claims && (own || who.role == Some(Role::Owner)),
-            Who::Visitor(_) => false,
-        };
-        if may { Ok(()) } else { refuse(code::DENIED) }
     }
 
     fn claim(
@@ -201,13 +195,13 @@ impl Site {
             name: clean::some_line(shown, limits::NAME_BYTES)?.into(),
             login,
             picture: None,
-            role: new.role,
+            role: self.fitting(new.role)?,
             capacity: capacity(if new.capacity == 0 {
                 limits::AGENT_CAPACITY
             } else {
                 new.capacity
             })?,
-            teams: self.known_teams(&new.teams)?,
+            teams: self.known_teams(teams_of(new.role, &new.teams))?,
             disabled: false,
         })
     }
@@ -229,14 +223,83 @@ impl Site {
         if let Some(most) = change.capacity {
             row.capacity = capacity(most)?;
         }
-        row.role = change.role.unwrap_or(row.role);
-        row.disabled = change.disabled.unwrap_or(row.disabled);
-        let owns = |agent: &AgentRow| agent.role == Role::Owner && !agent.disabled;
-        let others = self.agents.values().any(|agent| agent.id != id && owns(agent));
-        if owns(old) && !owns(&row) && !others {
-            return refuse(code::LAST_OWNER);
+        if let Some(role) = change.role {
+            row.role = self.fitting(role)?;
         }
+        if row.role.administers() {
+            row.teams.clear();
+        }
+        row.disabled = change.disabled.unwrap_or(row.disabled);
+        self.not_the_last(old, &row)?;
         Ok(row)
+    }
+
+    /// A site always has somebody in each role that it cannot do without.
+    fn not_the_last(&self, old: &AgentRow, new: &AgentRow) -> Result<(), Refusal> {
+        let holds = |agent: &AgentRow| agent.role == old.role && !agent.disabled;
+        let others = self.agents.values().any(|agent| agent.id != old.id && holds(agent));
+        let lost = holds(old) && !holds(new) && !others;
+        match old.role {
+            Role::Owner if lost => refuse(code::LAST_OWNER),
+            role if lost && role.administers() => refuse(code::LAST_ADMINISTRATOR),
+            _ => Ok(()),
+        }
+    }
+
+    /// Owners and the three administrators are never held on the same site.
+    fn fitting(&self, role: Role) -> Result<Role, Refusal> {
+        let fits = match self.row.separate_duties {
+            true => role != Role::Owner,
+            false => !role.administers(),
+        };
+        if fits { Ok(role) } else { refuse(code::ROLE_NOT_HERE) }
+    }
+
+    fn separated(&self, [system, security, audit]: [AgentId; 3]) -> Result<Vec<Body>, Refusal> {
+        if self.row.separate_duties {
+            return refuse(code::DUTIES_SEPARATED);
+        }
+        if system == security || security == audit || system == audit {
+            return refuse(code::THREE_PEOPLE_NEEDED);
+        }
+        let roles = BTreeMap::from([
+            (system, Role::SystemAdministrator),
+            (security, Role::SecurityAdministrator),
+            (audit, Role::AuditAdministrator),
+        ]);
+        if roles.keys().any(|id| self.agent(*id).is_none()) {
+            return refuse(code::NO_AGENT);
+        }
+        let mut bodies = vec![Body::Site(SiteRow { separate_duties: true, ..self.row.clone() })];
+        for row in self.agents.values() {
+            let role = match roles.get(&row.id) {
+                Some(role) => *role,
+                None if row.role == Role::Owner => Role::Supervisor,
+                None => continue,
+            };
+            let teams = teams_of(role, &row.teams).to_vec();
+            bodies.push(Body::Agent(AgentRow { role, teams, ..row.clone() }));
+        }
+        Ok(bodies)
+    }
+
+    fn combined(&self, owner: AgentId) -> Result<Vec<Body>, Refusal> {
+        if !self.row.separate_duties {
+            return refuse(code::DUTIES_TOGETHER);
+        }
+        if self.agent(owner).is_none() {
+            return refuse(code::NO_AGENT);
+        }
+        let mut bodies = vec![Body::Site(SiteRow { separate_duties: false, ..self.row.clone() })];
+        for row in self.agents.values() {
+            let role = match row.role {
+                _ if row.id == owner => Role::Owner,
+                role if role.administers() => Role::Agent,
+                _ => continue,
+            };
+            bodies.push(Body::Agent(AgentRow { role, ..row.clone() }));
+        }
+        Ok(bodies)
     }
 
     fn known_teams(&self, teams: &[TeamId]) -> Result<Vec<TeamId>, Refusal> {
@@ -347,6 +410,11 @@ impl Site {
     }
 }
 
+/// Administrators are of no team: a team's conversations are read by its members.
+fn teams_of(role: Role, teams: &[TeamId]) -> &[TeamId] {
+    if role.administers() { &[] } else { teams }
+}
+
 /// Sign-in names are typed on strange keyboards: no spaces, no control characters, one case.
 fn login(text: &str) -> Result<String, Refusal> {
     let login = clean::some_line(text, limits::NAME_BYTES)?.to_lowercase();
@@ -367,6 +435,7 @@ fn greeting(text: &str) -> Result<String, Refusal> {
 mod tests {
     use super::*;
     use crate::base::Private;
+    use crate::desk::Who;
 
     fn now() -> Wall {
         Wall { ms: 1, trusted: true }

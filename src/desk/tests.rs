@@ -8,6 +8,7 @@ use super::*;
 use crate::base::{
     AgentId, BlobId, ConversationId, Feed, InboxId, Index, Position, TeamId, VisitorId,
 };
+use crate::desk::Role;
 use crate::desk::{Attachment, Entry, Gone, Placed};
 
 const C: ConversationId = ConversationId(77);
@@ -191,11 +192,14 @@ fn only_a_visitor_opens_and_only_with_a_message() {
 }
 
 #[test]
-fn an_owner_or_the_desk_erases_and_nothing_follows() {
-    for who in [owner(), router()] {
+fn whoever_may_erase_does_and_nothing_follows() {
+    let administrator = |role| actor(Who::Agent(AgentId(7)), Some(role), &[SALES]);
+    let security = administrator(Role::SecurityAdministrator);
+    for who in [owner(), router(), security] {
         let mut log = Log::owned();
-        for other in [visitor(1), agent(ANN, &[SALES]), lead()] {
-            assert_eq!(refused(log.act(&other, Command::Erase)), code::DENIED);
+        let others = [Role::SystemAdministrator, Role::AuditAdministrator].map(administrator);
+        for other in [visitor(1), agent(ANN, &[SALES]), lead()].iter().chain(&others) {
+            assert_eq!(refused(log.act(other, Command::Erase)), code::DENIED);
         }
         let drafts = log.act(&who, Command::Erase).unwrap();
         let told = [Feed::Full(C), Feed::Inbox(ANN), Feed::Team(SALES), Feed::Roster, Feed::Site];
@@ -210,6 +214,26 @@ fn an_owner_or_the_desk_erases_and_nothing_follows() {
         let again = log.run(&visitor(1), None, &request);
         assert_eq!(refused(again), code::ERASED);
         assert_eq!(refused(log.act(&visitor(2), text("mine?"))), code::NO_CONVERSATION);
+    }
+}
+
+/// Administrators of a site whose duties are separated see no conversation, even of a team that
+/// their row names, and erasing gives no right to write.
+#[test]
+fn administrators_do_nothing_in_a_conversation() {
+    for role in Role::ALL {
+        let who = actor(Who::Agent(AgentId(7)), Some(role), &[SALES]);
+        let mut log = Log::owned();
+        assert_eq!(log.row.is_open_to(&who), !role.administers());
+        let note = log.act(&who, Command::Note("n".into()));
+        if role.administers() {
+            assert_eq!(refused(note), code::DENIED);
+            for command in [text("hello"), Command::Resolve, Command::Assign(to(AgentId(7)))] {
+                assert_eq!(refused(log.act(&who, command)), code::DENIED);
+            }
+        } else {
+            assert!(note.is_ok(), "{role:?}");
+        }
     }
 }
 

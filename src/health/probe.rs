@@ -14,6 +14,10 @@ pub struct Probe {
     pub store: Option<Store>,
     /// The audit log takes nothing.
     pub audit_behind: bool,
+    /// The audit log was an older copy of itself when the process started.
+    pub audit_older: bool,
+    /// The site's log ended before an act that the audit log tells of.
+    pub store_older: bool,
     pub certificates: Vec<Certificate>,
     /// The site's own that are in use.
     pub authorities: Vec<Authority>,
@@ -110,6 +114,8 @@ impl Probe {
                 journal_size_bytes: 64 << 20,
             }),
             audit_behind: false,
+            audit_older: false,
+            store_older: false,
             certificates: vec![Certificate {
                 kind: "international",
                 not_before_ms: 1_790_000_000_000,

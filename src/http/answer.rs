@@ -138,6 +138,9 @@ fn status(refusal: Refusal) -> StatusCode {
         | code::KEY_CONFLICT
         | code::NAME_TAKEN
         | code::ALREADY_ASSIGNED
+        | code::ROLE_NOT_HERE
+        | code::DUTIES_SEPARATED
+        | code::LAST_ADMINISTRATOR
         | code::LAST_OWNER => StatusCode::CONFLICT,
         code::BODY_TOO_LONG
         | code::FRAME_TOO_LONG

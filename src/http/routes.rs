@@ -146,6 +146,13 @@ routes! {
     "get" "/v1/site" Agent [] => Nothing, Json("Site"); "The site"; get(api::site::show);
     "patch" "/v1/site" Agent [] => Json("SiteChange"), Json("Site"); "Change the site";
         patch(api::site::change);
+    "get" "/v1/audit" Agent ["who", "what", "refused", "since_ms", "until_ms", "before", "limit"]
+        => Nothing, Json("AuditLines"); "Lines of the audit log, newest first";
+        get(api::audit::list);
+    "post" "/v1/audit/verify" Agent [] => Nothing, Json("AuditVerdict");
+        "Verify the audit log"; post(api::audit::verify);
+    "get" "/v1/audit/export" Agent ["days"] => Nothing, File;
+        "The audit log as a file that verifies by itself"; get(api::audit::export);
     "get" "/v1/conversations" Agent ["view!", "before_ms", "limit"]
         => Nothing, Json("Conversations"); "A list of conversations"; get(api::conversations::list);
     "get" "/v1/conversations/{id}" Agent [] => Nothing, Json("Conversation"); "One conversation";

@@ -8,12 +8,15 @@ use crate::desk::{
     TeamRow,
 };
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RoleWord {
     Agent,
     Supervisor,
     Owner,
+    SystemAdministrator,
+    SecurityAdministrator,
+    AuditAdministrator,
 }
 
 impl From<RoleWord> for Role {
@@ -22,6 +25,9 @@ impl From<RoleWord> for Role {
             RoleWord::Agent => Self::Agent,
             RoleWord::Supervisor => Self::Supervisor,
             RoleWord::Owner => Self::Owner,
+            RoleWord::SystemAdministrator => Self::SystemAdministrator,
+            RoleWord::SecurityAdministrator => Self::SecurityAdministrator,
+            RoleWord::AuditAdministrator => Self::AuditAdministrator,
         }
     }
 }
@@ -32,7 +38,7 @@ pub struct Agent<'a> {
     login: &'a str,
     name: &'a str,
     avatar: String,
-    role: RoleWord,
+    role: &'static str,
     capacity: u32,
     teams: Vec<u32>,
     disabled: bool,
@@ -40,17 +46,12 @@ pub struct Agent<'a> {
 
 impl<'a> From<&'a AgentRow> for Agent<'a> {
     fn from(row: &'a AgentRow) -> Self {
-        let role = match row.role {
-            Role::Agent => RoleWord::Agent,
-            Role::Supervisor => RoleWord::Supervisor,
-            Role::Owner => RoleWord::Owner,
-        };
         Self {
             id: row.id.0,
             login: &row.login,
             name: &row.name,
             avatar: row.avatar(),
-            role,
+            role: row.role.word(),
             capacity: row.capacity,
             teams: row.teams.iter().map(|team| team.0).collect(),
             disabled: row.disabled,
@@ -106,6 +107,7 @@ pub struct Site<'a> {
     language: &'a str,
     claimed: bool,
     answer_timeout_ms: u32,
+    separate_duties: bool,
 }
 
 impl<'a> From<&'a SiteRow> for Site<'a> {
@@ -115,6 +117,7 @@ impl<'a> From<&'a SiteRow> for Site<'a> {
             language: &row.language,
             claimed: row.claimed,
             answer_timeout_ms: row.answer_timeout_ms,
+            separate_duties: row.separate_duties,
         }
     }
 }

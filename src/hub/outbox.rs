@@ -147,6 +147,7 @@ fn weight(input: &SessionInput) -> usize {
         | Input::Durable { .. }
         | Input::Refused { .. }
         | Input::GoingAway { .. }
+        | Input::Rights(_)
         | Input::Time
         | Input::Gone => 0,
     };

@@ -29,6 +29,12 @@ pub enum Request {
     AgentAdd { login: String, name: String, role: String, teams: Vec<u32>, password: String },
     /// A row for each agent.
     AgentList,
+    /// Three administrators, by sign-in name, share what owners may do from now on.
+    DutiesSeparate { system: String, security: String, audit: String },
+    /// One owner, by sign-in name, has what three administrators had.
+    DutiesCombine { owner: String },
+    /// The newest signed head of the audit log that the site's store knows; answers `{head}`.
+    AuditHead,
     /// Gives an agent another password and ends the agent's sign-ins.
     AgentResetPassword { login: String, password: String },
     /// A row for each entry: `{index, entry}`, the entry in base64.

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use super::control::{Line, Request};
 use super::reload::Reloaded;
 use super::{banner, identity, notify};
-use crate::actors::{Claim, Deed, Desk, Doer};
+use crate::actors::{Claim, Deed, Desk, Doer, Owed};
 use crate::base::code::{self, Code};
 use crate::base::{ConversationId, Index, Private, TeamId};
 use crate::config::Config;
@@ -61,7 +61,12 @@ impl No {
 impl Operator {
     /// Answers one request: rows on the way, the last line as the result.
     pub async fn answer(&self, request: Request, rows: &mpsc::Sender<Line>) -> Line {
-        let audited = audited(&request);
+        let deed = audited(&request).map(|what| Deed::new(Doer::Operator, what, ""));
+        let owed = match &deed {
+            // A journal that takes nothing is what some of them mend.
+            Some(deed) => self.desk.begin(deed).await.ok(),
+            None => None,
+        };
         let answered = match request {
             Request::Setup { owner, password, site, language } => {
                 self.setup(owner, password, site, language).await
@@ -70,6 +75,11 @@ impl Operator {
                 self.add_agent(login, name, &role, &teams, password).await
             }
             Request::AgentList => self.list_agents(rows).await,
+            Request::DutiesSeparate { system, security, audit } => {
+                self.separate([system, security, audit]).await
+            }
+            Request::DutiesCombine { owner } => self.combine(owner).await,
+            Request::AuditHead => self.audit_head().await,
             Request::AgentResetPassword { login, password } => {
                 self.reset_password(&login, password).await
             }
@@ -84,8 +94,8 @@ impl Operator {
             Request::Audited { what, about } => self.note(&what, about).await,
             Request::Reload => self.reload(rows).await,
         };
-        let answered = match audited {
-            Some(what) => self.written(what, answered).await,
+        let answered = match deed {
+            Some(deed) => self.written(deed, owed, answered).await,
             None => answered,
         };
         match answered {
@@ -95,13 +105,21 @@ impl Operator {
     }
 
     /// The answer, when the audit log has the line about it.
-    async fn written(&self, what: &'static str, answered: Result<Value, No>) -> Result<Value, No> {
+    async fn written(
+        &self,
+        deed: Deed,
+        owed: Option<Owed>,
+        answered: Result<Value, No>,
+    ) -> Result<Value, No> {
         let (result, about) = match &answered {
             Ok(done) => (Ok(()), done.to_string()),
             Err(No { code, about }) => (Err(*code), about.clone()),
         };
-        let deed = Deed { result, ..Deed::new(Doer::Operator, what, about) };
-        self.desk.audit(deed).await?;
+        let deed = Deed { result, about, ..deed };
+        match owed {
+            Some(owed) => self.desk.pay(owed, deed).await?,
+            None => self.desk.audit(deed).await?,
+        }
         answered
     }
 
@@ -156,12 +174,8 @@ impl Operator {
         teams: &[u32],
         password: String,
     ) -> Result<Value, No> {
-        let role = match role {
-            "owner" => Role::Owner,
-            "supervisor" => Role::Supervisor,
-            "agent" => Role::Agent,
-            other => return Err(No { code: code::BAD_VALUE, about: other.to_owned() }),
-        };
+        let unknown = No { code: code::BAD_VALUE, about: role.to_owned() };
+        let role = Role::from_word(role).ok_or(unknown)?;
         let name = if name.is_empty() { login.clone() } else { name };
         // Somebody without a team would be given nothing: all teams unless some are named.
         let teams = if teams.is_empty() {
@@ -182,7 +196,7 @@ impl Operator {
                 "id": agent.id.0,
                 "login": agent.login,
                 "name": &*agent.name,
-                "role": role_word(agent.role),
+                "role": agent.role.word(),
                 "teams": agent.teams.iter().map(|team| team.0).collect::<Vec<_>>(),
                 "capacity": agent.capacity,
                 "disabled": agent.disabled,
@@ -190,6 +204,30 @@ impl Operator {
             send(rows, row).await?;
         }
         Ok(json!({ "agents": site.agents.len() }))
+    }
+
+    async fn separate(&self, logins: [String; 3]) -> Result<Value, No> {
+        let site = self.desk.site();
+        let found = logins.map(|login| {
+            let row = site.agent_by_login(&login).map(|row| row.id);
+            row.ok_or(No { code: code::NO_AGENT, about: login })
+        });
+        let [system, security, audit] = found;
+        let (system, security, audit) = (system?, security?, audit?);
+        let command = SiteCommand::Separate { system, security, audit };
+        self.desk.administer_as_operator(command, None).await?;
+        Ok(json!({ "system": system.0, "security": security.0, "audit": audit.0 }))
+    }
+
+    async fn combine(&self, login: String) -> Result<Value, No> {
+        let found = self.desk.site().agent_by_login(&login).map(|row| row.id);
+        let owner = found.ok_or(No { code: code::NO_AGENT, about: login })?;
+        self.desk.administer_as_operator(SiteCommand::Combine { owner }, None).await?;
+        Ok(json!({ "owner": owner.0 }))
+    }
+
+    async fn audit_head(&self) -> Result<Value, No> {
+        Ok(json!({ "head": self.desk.audit_head().await? }))
     }
 
     async fn reset_password(&self, login: &str, password: String) -> Result<Value, No> {
@@ -290,6 +328,9 @@ fn audited(request: &Request) -> Option<&'static str> {
         Request::Setup { .. }
         | Request::AgentAdd { .. }
         | Request::AgentList
+        | Request::DutiesSeparate { .. }
+        | Request::DutiesCombine { .. }
+        | Request::AuditHead
         | Request::AgentResetPassword { .. }
         | Request::Erase { .. }
         | Request::StoreCheck
@@ -309,14 +350,6 @@ pub fn issue_row(check: &health::Check, issue: &health::Issue) -> Value {
         "fault": issue.is_fault(),
         "about": issue.about,
     })
-}
-
-fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Agent => "agent",
-        Role::Supervisor => "supervisor",
-        Role::Owner => "owner",
-    }
 }
 
 /// The command went away: nobody reads the code.

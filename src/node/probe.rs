@@ -8,6 +8,7 @@ use rustix::fs::{Access, access, statvfs};
 use rustix::process::{Resource, getrlimit};
 
 use super::identity::{self, Shown};
+use crate::actors::Aged;
 use crate::base::Wall;
 use crate::config::Config;
 use crate::health::{Authority, Certificate, Descriptors, Disk, Folder, Memory, Probe, Store};
@@ -20,6 +21,8 @@ pub struct Live {
     pub store: Option<Store>,
     /// The audit log takes nothing.
     pub audit_behind: bool,
+    /// Which of audit log and site's log was an older copy at the start.
+    pub aged: Aged,
 }
 
 /// Reads everything that can be read; what cannot is left out.
@@ -36,6 +39,8 @@ pub fn gather(config: &Config, now: Wall, certificates: &[Shown], live: Option<L
         disk: disk(&config.data),
         store: live.store,
         audit_behind: live.audit_behind,
+        audit_older: live.aged.audit,
+        store_older: live.aged.store,
         certificates: certificates.iter().map(certificate).collect(),
         authorities: identity::own_authorities(config).iter().map(authority).collect(),
         listeners: Vec::new(),

@@ -228,6 +228,7 @@ fn operator(
             claimed: desk.claimed(),
             store: Some(store),
             audit_behind: desk.audit_behind(),
+            aged: desk.aged(),
         };
         let present = identity::present(&config).unwrap_or_default();
         probe::gather(&config, clock.wall(), &present, Some(live))

@@ -82,6 +82,8 @@ pub enum Input<S> {
     Hint(Bytes),
     /// The server is about to stop.
     GoingAway { retry_after_ms: u32 },
+    /// This agent may see less than before: what they follow must be asked for again.
+    Rights(AgentId),
     /// Time has passed; call when `deadline` is reached.
     Time,
     /// The socket is gone: what was coalesced is let out.

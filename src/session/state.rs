@@ -102,6 +102,11 @@ impl<S> Session<S> {
                 }
             }
             Input::GoingAway { retry_after_ms } => self.go_away(now, retry_after_ms, effects),
+            Input::Rights(agent) => {
+                if self.peer() == Some(Peer::Agent(agent)) {
+                    self.close(now, code::GOING_AWAY, 0, effects);
+                }
+            }
             Input::Time => self.time(now, effects),
             Input::Gone => {
                 self.marks.tell_all(now, effects);

@@ -361,6 +361,12 @@ fn fact(
         Fact::ReaderCursor(row) => {
             txn.open_table(tables::CURSORS)?.insert(row.name.as_str(), row.index.0)?;
         }
+        Fact::AuditNote(row) if row.text.is_empty() => {
+            txn.open_table(tables::AUDIT)?.remove(row.act)?;
+        }
+        Fact::AuditNote(row) => {
+            txn.open_table(tables::AUDIT)?.insert(row.act, row.text.as_str())?;
+        }
         Fact::Blob(row) => {
             let mut blobs = txn.open_table(tables::BLOBS)?;
             let new = blobs.insert(row.id.to_bytes().as_slice(), record.as_slice())?.is_none();

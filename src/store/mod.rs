@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 mod apply;
 pub mod audit;
+mod audit_notes;
 pub mod blobs;
 pub mod body_keys;
 mod check;

@@ -340,7 +340,8 @@ impl Reader {
                 | Fact::Mark(_)
                 | Fact::SignIn(_)
                 | Fact::Secret(_)
-                | Fact::ReaderCursor(_) => 0,
+                | Fact::ReaderCursor(_)
+                | Fact::AuditNote(_) => 0,
             };
             tail.facts(range).map(of).sum()
         };
@@ -453,7 +454,11 @@ pub(super) struct Seen<'a> {
 fn sign_in_of(fact: &Fact) -> Option<SignIn> {
     match fact {
         Fact::SignIn(row) => Some(row.clone()),
-        Fact::Mark(_) | Fact::Secret(_) | Fact::ReaderCursor(_) | Fact::Blob(_) => None,
+        Fact::Mark(_)
+        | Fact::Secret(_)
+        | Fact::ReaderCursor(_)
+        | Fact::Blob(_)
+        | Fact::AuditNote(_) => None,
     }
 }
 

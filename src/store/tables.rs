@@ -30,6 +30,8 @@ pub const SIGN_INS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("si
 pub const SECRETS: TableDefinition<'_, u32, &str> = TableDefinition::new("secrets");
 /// Name of a reader of the site feed → index.
 pub const CURSORS: TableDefinition<'_, &str, u64> = TableDefinition::new("cursors");
+/// Number of an act → the line that it owes the audit log; 0 → the log's newest signed head.
+pub const AUDIT: TableDefinition<'_, u64, &str> = TableDefinition::new("audit");
 /// Attachment → its record.
 pub const BLOBS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blobs");
 /// Conversation → bytes of its attachments; zeros → of the site's own files.
@@ -59,6 +61,7 @@ pub fn create(txn: &redb::WriteTransaction) -> Result<(), super::fault::Fault> {
     txn.open_table(SIGN_INS)?;
     txn.open_table(SECRETS)?;
     txn.open_table(CURSORS)?;
+    txn.open_table(AUDIT)?;
     txn.open_table(BLOBS)?;
     txn.open_table(BLOB_BYTES)?;
     txn.open_table(SLOTS)?;

@@ -68,6 +68,7 @@ pub enum FactName {
     Secret(AgentId),
     Cursor(String),
     Blob(BlobId),
+    AuditNote(u64),
 }
 
 impl FactName {
@@ -78,6 +79,7 @@ impl FactName {
             Fact::Secret(row) => Self::Secret(row.agent),
             Fact::ReaderCursor(row) => Self::Cursor(row.name.clone()),
             Fact::Blob(row) => Self::Blob(row.id),
+            Fact::AuditNote(row) => Self::AuditNote(row.act),
         }
     }
 }

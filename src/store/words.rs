@@ -7,7 +7,9 @@ use smallvec::SmallVec;
 
 use crate::base::{AgentId, ConversationId, Feed, Index, MessageKey, Position, TeamId, Wall};
 use crate::desk::{Body, Entry, Feeds, Refusal, State, Who};
-pub use crate::wire::{BlobRow, Fact, FileKey, Mark, Paged, Places, ReaderCursor, Secret, SignIn};
+pub use crate::wire::{
+    AuditNote, BlobRow, Fact, FileKey, Mark, Paged, Places, ReaderCursor, Secret, SignIn,
+};
 
 /// Several items that become durable together or not at all.
 #[derive(Clone, Debug)]
@@ -64,7 +66,11 @@ impl Item {
             Self::Entry(new) => new.entry.conversation,
             Self::Fact(Fact::Blob(row)) => row.conversation,
             Self::Fact(
-                Fact::Mark(_) | Fact::SignIn(_) | Fact::Secret(_) | Fact::ReaderCursor(_),
+                Fact::Mark(_)
+                | Fact::SignIn(_)
+                | Fact::Secret(_)
+                | Fact::ReaderCursor(_)
+                | Fact::AuditNote(_),
             ) => None,
         }
     }

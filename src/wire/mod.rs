@@ -19,7 +19,9 @@ pub mod proto {
 pub use crate::desk::{CommandAsk, OpeningAsk, TransferAsk};
 pub use client::{Submission, decode_client, decode_client_list};
 pub use head::{head_length, skeleton};
-pub use record::{BlobRow, Fact, FileKey, Mark, Places, ReaderCursor, Record, Secret, SignIn};
+pub use record::{
+    AuditNote, BlobRow, Fact, FileKey, Mark, Places, ReaderCursor, Record, Secret, SignIn,
+};
 pub use row::{
     conversation_from_row, conversation_row, decode_conversation, encode_conversation, visitor_row,
 };

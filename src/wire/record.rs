@@ -68,6 +68,7 @@ pub enum Fact {
     Secret(Secret),
     ReaderCursor(ReaderCursor),
     Blob(BlobRow),
+    AuditNote(AuditNote),
 }
 
 /// How far one reader of a conversation has come, in indices of the public feed; cumulative.
@@ -100,6 +101,16 @@ pub struct Secret {
 pub struct ReaderCursor {
     pub name: String,
     pub index: Index,
+}
+
+/// A line that the audit log may not have yet, in the same batch as the act that it tells of; or
+/// the log's newest signed head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditNote {
+    /// Number of the act; 0 = the head.
+    pub act: u64,
+    /// JSON; empty = the line is written.
+    pub text: String,
 }
 
 /// An attachment that is on disk.
@@ -259,6 +270,9 @@ pub fn write_fact_record(out: &mut Vec<u8>, position: Position, fact: &Fact) {
                 Some(proto::ReaderCursor { name: row.name.clone(), index: row.index.0 });
         }
         Fact::Blob(row) => record.blob = Some(blob_row(row)),
+        Fact::AuditNote(row) => {
+            record.audit = Some(proto::AuditNote { act: row.act, text: row.text.clone() });
+        }
     }
     let length = record.encoded_len();
     out.reserve(length);
@@ -404,6 +418,9 @@ fn read_fact(record: proto::Record) -> Option<Fact> {
     }
     if let Some(row) = record.reader {
         return Some(Fact::ReaderCursor(ReaderCursor { name: row.name, index: Index(row.index) }));
+    }
+    if let Some(proto::AuditNote { act, text }) = record.audit {
+        return Some(Fact::AuditNote(AuditNote { act, text }));
     }
     read_blob(record.blob?).map(Fact::Blob)
 }

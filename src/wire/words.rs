@@ -342,6 +342,9 @@ pub(super) fn proto_agent(row: &AgentRow) -> proto::AgentRow {
         Role::Agent => proto::Role::Agent,
         Role::Supervisor => proto::Role::Supervisor,
         Role::Owner => proto::Role::Owner,
+        Role::SystemAdministrator => proto::Role::SystemAdministrator,
+        Role::SecurityAdministrator => proto::Role::SecurityAdministrator,
+        Role::AuditAdministrator => proto::Role::AuditAdministrator,
     };
     proto::AgentRow {
         id: row.id.0,
@@ -361,6 +364,9 @@ fn agent_of(row: proto::AgentRow) -> Decoded<AgentRow> {
         Ok(proto::Role::Agent) => Role::Agent,
         Ok(proto::Role::Supervisor) => Role::Supervisor,
         Ok(proto::Role::Owner) => Role::Owner,
+        Ok(proto::Role::SystemAdministrator) => Role::SystemAdministrator,
+        Ok(proto::Role::SecurityAdministrator) => Role::SecurityAdministrator,
+        Ok(proto::Role::AuditAdministrator) => Role::AuditAdministrator,
         Ok(proto::Role::Unspecified) | Err(_) => return Err(BAD),
     };
     Ok(AgentRow {
@@ -417,6 +423,7 @@ pub(super) fn proto_site(row: &SiteRow) -> proto::SiteRow {
         language: row.language.clone(),
         claimed: row.claimed,
         answer_timeout_ms: row.answer_timeout_ms,
+        separate_duties: row.separate_duties,
     }
 }
 
@@ -426,5 +433,6 @@ fn site_of(row: proto::SiteRow) -> SiteRow {
         language: row.language,
         claimed: row.claimed,
         answer_timeout_ms: row.answer_timeout_ms,
+        separate_duties: row.separate_duties,
     }
 }

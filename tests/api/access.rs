@@ -1,11 +1,15 @@
 //! Claiming, signing in, and what an agent, an owner and a page of another site may do.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use axum::http::StatusCode;
 use serde_json::json;
 
 use posthouse::base::{AgentId, Private, code};
 
 use crate::bench::{Bench, CODE, PASSWORD};
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_box_is_claimed_once_and_only_with_its_code() {
@@ -209,16 +213,16 @@ async fn what_proved_the_former_password_neither_signs_in_nor_sets_the_next_one(
     let desk = bench.desk().clone();
     let (old, new) = (Private::from(PASSWORD), Private::from("another long enough sentence"));
     let proven = desk.check_password("wang", &old).await.unwrap().unwrap();
-    assert!(desk.sign_in_proven(&proven).await.is_ok());
+    assert!(desk.sign_in_proven(&proven, HERE).await.is_ok());
     desk.replace_password(AgentId(1), &new).await.unwrap();
     assert_eq!(bench.get("/v1/me", &cookie).await.refusal(), "SIGN_IN_FIRST");
-    let late = desk.sign_in_proven(&proven).await.unwrap_err();
+    let late = desk.sign_in_proven(&proven, HERE).await.unwrap_err();
     assert_eq!(late.code, code::BAD_PASSWORD);
     let back = desk.set_password(AgentId(1), AgentId(1), &old, Some(proven)).await.unwrap_err();
     assert_eq!(back.code, code::BAD_PASSWORD);
     assert!(desk.check_password("wang", &old).await.unwrap().is_none());
     let proven = desk.check_password("wang", &new).await.unwrap().unwrap();
-    assert!(desk.sign_in_proven(&proven).await.is_ok());
+    assert!(desk.sign_in_proven(&proven, HERE).await.is_ok());
     bench.close().await;
 }
 
@@ -232,7 +236,7 @@ async fn a_password_can_be_changed_however_often_its_agent_signed_in() {
     for _ in 0..4_000 {
         let desk = desk.clone();
         signing.spawn(async move {
-            while desk.open_sign_in(AgentId(1)).await.is_err() {
+            while desk.sign_in_claimed(AgentId(1), HERE).await.is_err() {
                 tokio::task::yield_now().await;
             }
         });

@@ -12,7 +12,9 @@ use posthouse::desk::{
     Who,
 };
 use posthouse::session::{ClientFrame, Cursor, Hello, Peer, ServerFrame, Status};
-use posthouse::wire::record::{BlobRow, Fact, FileKey, Mark, ReaderCursor, Secret, SignIn};
+use posthouse::wire::record::{
+    AuditNote, BlobRow, Fact, FileKey, Mark, ReaderCursor, Secret, SignIn,
+};
 use posthouse::wire::{self, Submission, Surroundings, proto};
 use proto::client_frame::Frame as C;
 use proto::server_frame::Frame as S;
@@ -256,7 +258,10 @@ fn site_entries() -> Vec<(&'static str, Entry)> {
         language: "zh-CN".into(),
         claimed: true,
         answer_timeout_ms: 60_000,
+        separate_duties: false,
     };
+    let auditor = AgentRow { role: Role::AuditAdministrator, teams: Vec::new(), ..row.clone() };
+    let apart = SiteRow { separate_duties: true, ..site.clone() };
     let team = TeamRow { id: TeamId(3), name: "Sales".into(), disabled: false };
     let rows = vec![
         ("agent_picture", Body::Agent(AgentRow { picture: Some(attachment()), ..row.clone() })),
@@ -264,6 +269,8 @@ fn site_entries() -> Vec<(&'static str, Entry)> {
         ("team", Body::Team(team)),
         ("inbox", Body::Inbox(inbox)),
         ("site", Body::Site(site)),
+        ("agent_auditor", Body::Agent(auditor)),
+        ("site_apart", Body::Site(apart)),
     ];
     let whole = |(name, body)| {
         let at = Wall { ms: 5, trusted: false };
@@ -325,6 +332,7 @@ pub fn facts() -> Vec<(&'static str, Fact)> {
         ("blob_of_site", Fact::Blob(BlobRow { conversation: None, ..blob.clone() })),
         ("blob", Fact::Blob(blob)),
         ("blob_keyed", Fact::Blob(keyed)),
+        ("audit_note", Fact::AuditNote(AuditNote { act: 5, text: r#"{"what":"sign-in"}"#.into() })),
     ]
 }
 

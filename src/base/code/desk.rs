@@ -122,9 +122,41 @@ crate::base::code::codes! {
     }
     1023 ERASED Refusal {
         what: "The conversation was erased.", "会话已被彻底删除。";
-        why: "An owner of the site deleted it for ever; nobody can read it any more.",
-            "站点所有者已将其永久删除，任何人都无法再读取。";
+        why: "Whoever may erase on this site deleted it for ever; nobody can read it any more.",
+            "有删除权限的管理员已将其永久删除，任何人都无法再读取。";
         remedy: "Begin a new conversation.", "请开始新的会话。";
+    }
+    1031 ROLE_NOT_HERE Refusal {
+        what: "This role is not held on this site.", "本站点不设该角色。";
+        why: "Owners exist only while duties are together, these administrators only after.",
+            "所有者仅存在于未分离职责的站点；三员仅存在于职责已分离的站点。";
+        remedy: "Choose another role, or separate the duties first.", "请选择其他角色，或先启用三员分立。";
+    }
+    1032 DUTIES_SEPARATED Refusal {
+        what: "The duties of this site are separated already.", "本站点已启用三员分立。";
+        why: "Three administrators share them; nobody changes that in the console.",
+            "已由三员分担，且不能在控制台中更改。";
+        remedy: "Let the security administrator give roles, or combine the duties on the machine.",
+            "请由安全管理员调整角色，或由运维人员在本机合并职责。";
+    }
+    1033 LAST_ADMINISTRATOR Refusal {
+        what: "The last administrator of this kind stays.", "该类管理员至少保留一名。";
+        why: "Nobody could do their duty any more.", "否则将无人履行该职责。";
+        remedy: "Give the role to somebody else first.", "请先将该角色授予其他人。";
+    }
+    1034 THREE_PEOPLE_NEEDED Refusal {
+        what: "Three different people are needed.", "需要三名不同的人员。";
+        why: "System, security and audit administrator are three: nobody acts for another.",
+            "系统、安全、审计管理员须为三个不同的账号，互不兼任。";
+        remedy: "Add the accounts that are missing and name each once.",
+            "请先添加所缺账号，并各指定一次。";
+    }
+    1035 DUTIES_TOGETHER Refusal {
+        what: "The duties of this site are not separated.", "本站点未启用三员分立。";
+        why: "Owners administer it, and there is nothing to combine.",
+            "站点由所有者管理，无需合并。";
+        remedy: "Separate them with posthouse duties separate.",
+            "请使用 posthouse duties separate 启用。";
     }
     1101 BAD_FRAME Refusal {
         what: "The frame could not be read.", "无法解析该数据帧。";

@@ -118,4 +118,18 @@ crate::base::code::codes! {
             "恢复前无法更改设置或口令；会话不受影响。";
         remedy: "Look at the space and health of the disk.", "请检查磁盘空间与健康状况。";
     }
+    7020 AUDIT_OLDER Finding {
+        what: "The audit log is an older copy of itself.", "审计日志被换回了较旧的副本。";
+        why: "The site's store knows a signed head that the log lacks: its newest lines are gone.",
+            "站点存储记有一个日志中已不存在的签名头：最新的记录已缺失。";
+        remedy: "Find out who did it; compare with an export: posthouse audit verify --heads FILE.",
+            "请查明何人所为，并与此前导出的日志比对：posthouse audit verify --heads FILE。";
+    }
+    7021 STORE_OLDER Finding {
+        what: "The site's store is older than its audit log.", "站点存储比其审计日志更旧。";
+        why: "The audit log tells of an act that the store lacks: an older copy was put back.",
+            "审计日志记有存储中不存在的操作：可能恢复了旧副本，或丢失了末尾数据。";
+        remedy: "After a copy was put back this is expected; else find out who did it.",
+            "若刚恢复过备份则属正常；否则请查明何人所为。";
+    }
 }

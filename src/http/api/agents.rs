@@ -1,5 +1,5 @@
-//! `/v1/agents`: who answers. Everybody who is signed in reads the list, owners change it, and
-//! agents change their own name and password.
+//! `/v1/agents`: who answers. Everybody who is signed in reads the list, those who may change it,
+//! and agents change their own name and password.
 
 use axum::extract::{Path, Request, State};
 use axum::http::header;
@@ -38,15 +38,18 @@ struct New {
     capacity: u32,
     #[serde(default)]
     teams: Vec<u32>,
-    password: String,
+    /// Left out by who may not set it: the account cannot sign in until somebody does.
+    password: Option<String>,
 }
 
 pub async fn add(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let (_, by) = acting(&app, &parts).await?;
     let new: New = body::json(&parts, body).await?;
-    let password = Private(new.password);
-    acceptable(&password, &new.login)?;
+    let password = new.password.map(Private);
+    if let Some(password) = &password {
+        acceptable(password, &new.login)?;
+    }
     let command = SiteCommand::AddAgent(NewAgent {
         login: new.login,
         name: new.name,
@@ -54,8 +57,7 @@ pub async fn add(State(app): State<App>, request: Request) -> Answer {
         capacity: new.capacity,
         teams: new.teams.into_iter().map(TeamId).collect(),
     });
-    let id = AgentId(app.desk().administer(by, command).await?);
-    app.desk().set_password(by, id, &password, None).await?;
+    let id = AgentId(app.desk().administer(by, command, password.as_ref()).await?);
     show(&app, id)
 }
 
@@ -98,7 +100,7 @@ pub async fn change(State(app): State<App>, Path(id): Path<String>, request: Req
         disabled: change.disabled,
     };
     if wanted != AgentChange::default() {
-        app.desk().administer(by, SiteCommand::ChangeAgent(id, wanted)).await?;
+        app.desk().administer(by, SiteCommand::ChangeAgent(id, wanted), None).await?;
     }
     match password {
         Some(password) => renew(&app, &caller, (by, id), &password, proven).await,
@@ -117,7 +119,7 @@ async fn renew(
     let proven = app.desk().set_password(by, of, password, proven).await?;
     let mut response: Response = show(app, of)?;
     if by == of {
-        let signed_in = app.desk().sign_in_proven(&proven).await?;
+        let signed_in = app.desk().sign_in_proven(&proven, caller.address).await?;
         let cookie = identity::set_cookie(caller, &signed_in);
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

@@ -63,9 +63,9 @@ pub async fn add(State(app): State<App>, request: Request) -> Answer {
     let rest = new.wanted()?;
     let key = crate::actors::inbox_key()?;
     let command = SiteCommand::AddInbox { key, name, team: TeamId(team) };
-    let id = InboxId(app.desk().administer(by, command).await?);
+    let id = InboxId(app.desk().administer(by, command, None).await?);
     if rest != InboxChange::default() {
-        app.desk().administer(by, SiteCommand::ChangeInbox(id, rest)).await?;
+        app.desk().administer(by, SiteCommand::ChangeInbox(id, rest), None).await?;
     }
     show(&app, id)
 }
@@ -75,7 +75,7 @@ pub async fn change(State(app): State<App>, Path(id): Path<String>, request: Req
     let (_, by) = acting(&app, &parts).await?;
     let id = InboxId(id.parse().map_err(|_| Refused::new(code::NO_ROW))?);
     let change: Change = body::json(&parts, body).await?;
-    app.desk().administer(by, SiteCommand::ChangeInbox(id, change.wanted()?)).await?;
+    app.desk().administer(by, SiteCommand::ChangeInbox(id, change.wanted()?), None).await?;
     show(&app, id)
 }
 

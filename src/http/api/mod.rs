@@ -2,6 +2,7 @@
 //! itself, so that every error has a code.
 
 pub mod agents;
+pub mod audit;
 pub mod blobs;
 pub mod conversations;
 pub mod feed;

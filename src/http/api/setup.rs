@@ -71,7 +71,7 @@ pub async fn claim(State(app): State<App>, request: Request) -> Answer {
             judged?
         }
     };
-    let signed_in = app.desk().open_sign_in(claimed.agent).await?;
+    let signed_in = app.desk().sign_in_claimed(claimed.agent, caller.address).await?;
     let site = app.desk().site();
     let agent = site.agent(claimed.agent).ok_or(Refused::new(code::NO_ROW))?;
     let inbox = site.inbox_by_key(&claimed.inbox_key).ok_or(Refused::new(code::NO_ROW))?;

@@ -30,8 +30,7 @@ pub async fn enter(State(app): State<App>, request: Request) -> Answer {
         return Err(code::NOT_CLAIMED.into());
     }
     let proven = guess(&app, &caller, &login, password.into()).await?;
-    let signed_in = app.desk().sign_in_proven(&proven).await?;
-    entered(&app, &caller, proven.agent, "password").await?;
+    let signed_in = app.desk().sign_in_proven(&proven, caller.address).await?;
     let mut response = me::describe(&app, proven.agent)?;
     let cookie = identity::set_cookie(&caller, &signed_in);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -57,8 +56,7 @@ pub async fn by_certificate(State(app): State<App>, request: Request) -> Answer 
     }
     let (_, agent) =
         holder(&app, &caller, &parts).ok_or(Refused::new(code::NO_AGENT_CERTIFICATE))?;
-    let signed_in = app.desk().open_sign_in(agent).await?;
-    entered(&app, &caller, agent, "certificate").await?;
+    let signed_in = app.desk().sign_in_certified(agent, caller.address).await?;
     let mut response = me::describe(&app, agent)?;
     let cookie = identity::set_cookie(&caller, &signed_in);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -75,12 +73,6 @@ fn holder(app: &App, caller: &Caller, parts: &Parts) -> Option<(String, AgentId)
     }
     let agent = app.desk().site().agent_by_login(&shown.holder)?.id;
     Some((shown.holder.to_string(), agent))
-}
-
-/// Writes down who came in, before they are let in.
-async fn entered(app: &App, caller: &Caller, agent: AgentId, by: &str) -> Result<(), Refused> {
-    let deed = Deed::new(Doer::Agent(agent), SIGN_IN, by).from(caller.address);
-    Ok(app.desk().audit(deed).await?)
 }
 
 /// Writes down who did not. The answer is the same when that fails.
@@ -127,12 +119,7 @@ pub async fn leave(State(app): State<App>, request: Request) -> Answer {
     let caller = Caller::of(&app.settings(), &parts);
     caller.own_page(&parts.headers)?;
     if let Some(token) = identity::cookie(&caller, &parts.headers) {
-        let agent = app.desk().signed_in(&token).await?;
-        app.desk().end_sign_in(&token).await?;
-        if let Some(agent) = agent {
-            let deed = Deed::new(Doer::Agent(agent), "sign-out", "").from(caller.address);
-            app.desk().audit(deed).await?;
-        }
+        app.desk().sign_out(&token, caller.address).await?;
     }
     let mut response = done()?;
     response.headers_mut().insert(header::SET_COOKIE, identity::clear_cookie(&caller));

@@ -28,6 +28,6 @@ pub async fn change(State(app): State<App>, request: Request) -> Answer {
     let (_, by) = acting(&app, &parts).await?;
     let Change { name, language, answer_timeout_ms } = body::json(&parts, body).await?;
     let change = SiteChange { name, language, answer_timeout_ms };
-    app.desk().administer(by, SiteCommand::ChangeSite(change)).await?;
+    app.desk().administer(by, SiteCommand::ChangeSite(change), None).await?;
     json(&Site::from(&app.desk().site().row))
 }

@@ -32,7 +32,7 @@ pub async fn add(State(app): State<App>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let (_, by) = acting(&app, &parts).await?;
     let new: New = body::json(&parts, body).await?;
-    let id = app.desk().administer(by, SiteCommand::AddTeam(new.name)).await?;
+    let id = app.desk().administer(by, SiteCommand::AddTeam(new.name), None).await?;
     show(&app, TeamId(id))
 }
 
@@ -48,7 +48,9 @@ pub async fn change(State(app): State<App>, Path(id): Path<String>, request: Req
     let (_, by) = acting(&app, &parts).await?;
     let id = TeamId(id.parse().map_err(|_| Refused::new(code::NO_ROW))?);
     let Change { name, disabled } = body::json(&parts, body).await?;
-    app.desk().administer(by, SiteCommand::ChangeTeam(id, TeamChange { name, disabled })).await?;
+    app.desk()
+        .administer(by, SiteCommand::ChangeTeam(id, TeamChange { name, disabled }), None)
+        .await?;
     show(&app, id)
 }
 

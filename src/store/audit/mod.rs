@@ -4,6 +4,7 @@
 
 mod files;
 mod keys;
+mod page;
 mod read;
 
 use std::fs::{File, OpenOptions};
@@ -15,12 +16,17 @@ use posthouse_crypto::audit::{Chain, Head};
 use posthouse_crypto::keystore::StoreFault;
 
 pub use self::keys::AuditKeys;
-pub use self::read::{Located, export, newest, verify};
+pub use self::page::{Page, Query, Row, page};
+pub use self::read::{
+    Found, Located, act_text, acts_in, export, last_position, newest, pieces, verify, whole_lines,
+};
 
 use super::fault::Fault;
 use crate::base::Wall;
 use crate::base::limits::{AUDIT_FILE_BYTES, AUDIT_FILE_DAYS};
 
+/// Number of the note in the site's log that is the newest signed head; acts have others.
+pub const HEAD: u64 = 0;
 /// Name of the folder.
 pub const FOLDER: &str = "audit";
 const DAY_MS: u64 = 86_400_000;
@@ -37,6 +43,8 @@ pub struct AuditLog {
     len: u64,
     /// When the file was begun.
     began_ms: u64,
+    /// The newest signed head, until somebody takes it.
+    head: Option<String>,
 }
 
 /// What was found when the log was opened.
@@ -46,14 +54,49 @@ pub struct Opened {
     pub torn: bool,
     /// The end of the log is not what was written; a new file goes on where it last was.
     pub broken: bool,
+    /// The site knows a head that is not in these files: they are an older copy, or another log.
+    /// The log goes on behind that head, so that what is missing is found for ever.
+    pub older: Option<Older>,
+}
+
+/// Two ends of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Older {
+    /// Number of the last record of the head that the site knows.
+    pub known: u64,
+    /// Number of the last record in the files.
+    pub found: u64,
 }
 
 impl AuditLog {
-    /// Opens the log, or begins one.
+    /// Opens the log, or begins one. `known` is the newest signed head that the site's own store
+    /// has.
     ///
     /// # Errors
     /// The disk, or the store of the signing key, does not answer.
-    pub fn open(data: &Path, keys: AuditKeys, now: Wall) -> Result<(Self, Opened), Fault> {
+    pub fn open(
+        data: &Path,
+        keys: AuditKeys,
+        now: Wall,
+        known: Option<&str>,
+    ) -> Result<(Self, Opened), Fault> {
+        let (mut log, mut opened) = Self::open_files(data, keys, now)?;
+        let signer = log.keys.public();
+        let known = known.and_then(|text| Some((text, Head::from_text(text).ok()?)));
+        // A head of another key is of a time before the site's keys were made anew.
+        let Some((text, (head, _))) = known.filter(|(_, (_, key))| *key == signer) else {
+            return Ok((log, opened));
+        };
+        if !read::has_head(&log.folder, text, head.last).map_err(disk)? {
+            opened.older = Some(Older { known: head.last, found: log.chain.last() });
+            let chain = Chain::after(&head, &log.keys.root);
+            let (folder, keys) = (log.folder.clone(), log.keys.clone());
+            log = Self::begin(folder, keys, chain, log.number + 1, now)?;
+        }
+        Ok((log, opened))
+    }
+
+    fn open_files(data: &Path, keys: AuditKeys, now: Wall) -> Result<(Self, Opened), Fault> {
         let folder = data.join(FOLDER);
         files::make_folder(&folder).map_err(Fault::disk("audit log"))?;
         let numbers = files::numbers(&folder).map_err(Fault::disk("audit log"))?;
@@ -76,7 +119,8 @@ impl AuditLog {
             let file = file.map_err(Fault::disk("audit log"))?;
             file.set_len(end.len).map_err(Fault::disk("audit log"))?;
             let (number, len) = (*number, end.len);
-            return Ok((Self { folder, keys, chain, number, file, len, began_ms }, opened));
+            let head = None;
+            return Ok((Self { folder, keys, chain, number, file, len, began_ms, head }, opened));
         }
         let chain = Chain::new(keys.family, &keys.root);
         let next = numbers.last().map_or(1, |last| last + 1);
@@ -115,9 +159,15 @@ impl AuditLog {
         }
         let text = signed(&self.chain.head(now.ms), &self.keys)?;
         self.write(&text)?;
+        self.head = Some(text.trim_end().to_owned());
         self.chain.covered();
         self.chain.next_epoch();
         Ok(())
+    }
+
+    /// The newest head that was signed since this was asked last.
+    pub fn take_head(&mut self) -> Option<String> {
+        self.head.take()
     }
 
     /// Lets whole files go that are older than `keep_days`, oldest first, and only when so many
@@ -174,9 +224,11 @@ impl AuditLog {
         let file = options.open(path).map_err(disk)?;
         files::sync_folder(&folder).map_err(disk)?;
         let head = chain.head(now.ms);
-        let mut log = Self { folder, keys, chain, number, file, len: 0, began_ms: now.ms };
+        let (began_ms, len) = (now.ms, 0);
+        let mut log = Self { folder, keys, chain, number, file, len, began_ms, head: None };
         let text = signed(&head, &log.keys)?;
         log.write(&text)?;
+        log.head = Some(text.trim_end().to_owned());
         log.chain.covered();
         Ok(log)
     }

@@ -1,6 +1,7 @@
 //! The reader's end: where the log ends, what was done to it, and parts of it for others. It takes
 //! no lock: a line that is being written has no end yet and is left out.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,35 @@ use crate::base::limits::AUDIT_READ_BYTES;
 pub struct Located {
     pub place: Option<(PathBuf, usize)>,
     pub finding: Finding,
+}
+
+/// A finding in words that never change. `from` and `to` are numbers of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub kind: &'static str,
+    /// Where it is; `None` for a missing end.
+    pub file: Option<String>,
+    pub line: Option<usize>,
+    pub from: Option<u64>,
+    pub to: Option<u64>,
+}
+
+impl Located {
+    #[must_use]
+    pub fn words(&self) -> Found {
+        let (kind, from, to) = match &self.finding {
+            Finding::Edited { index, .. } => ("edited", Some(*index), Some(*index)),
+            Finding::Missing { from, to, .. } => ("missing", Some(*from), Some(*to)),
+            Finding::Reordered { index, .. } => ("reordered", Some(*index), Some(*index)),
+            Finding::Inserted { .. } => ("inserted", None, None),
+            Finding::Truncated { found, last } => ("truncated", Some(found + 1), Some(*last)),
+            Finding::BadHead { .. } => ("head", None, None),
+            Finding::Unreadable { .. } => ("unreadable", None, None),
+            Finding::Changed { from, to, .. } => ("changed", Some(*from), Some(*to)),
+        };
+        let file = self.place.as_ref().map(|(path, _)| path.display().to_string());
+        Found { kind, file, line: self.place.as_ref().map(|(_, line)| *line), from, to }
+    }
 }
 
 /// The end of one file.
@@ -59,6 +89,68 @@ pub(super) fn first_head(path: &Path) -> io::Result<Option<Head>> {
     Ok(Head::from_text(line.trim_end_matches('\n')).ok().map(|(head, _)| head))
 }
 
+/// Whether a signed head stands in the log as it is. `last` is the number of its last record.
+pub(super) fn has_head(folder: &Path, head: &str, last: u64) -> io::Result<bool> {
+    for number in files::numbers(folder)?.into_iter().rev() {
+        let path = files::path(folder, number);
+        if whole_lines(&path)?.iter().rev().any(|line| line == head) {
+            return Ok(true);
+        }
+        if first_head(&path)?.is_some_and(|first| first.last < last) {
+            return Ok(false);
+        }
+    }
+    Ok(false)
+}
+
+/// How a line names the act that it tells of.
+#[must_use]
+pub fn act_text(act: u64) -> String {
+    format!("{act:016x}")
+}
+
+/// Which of these acts have a line.
+///
+/// # Errors
+/// The disk does not read.
+pub fn acts_in(folder: &Path, acts: &BTreeSet<u64>) -> io::Result<BTreeSet<u64>> {
+    let mut there = BTreeSet::new();
+    for number in files::numbers(folder)?.into_iter().rev() {
+        if there.len() == acts.len() {
+            break;
+        }
+        for line in whole_lines(&files::path(folder, number))? {
+            // A quotation mark that somebody typed has a backslash before it in JSON.
+            let act = line.split_once(r#""act":""#).and_then(|(_, rest)| rest.get(..16));
+            let act = act.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+            there.extend(act.filter(|act| acts.contains(act)));
+        }
+    }
+    Ok(there)
+}
+
+/// The place in the site's log of the newest act whose line says it.
+///
+/// # Errors
+/// The disk does not read.
+pub fn last_position(folder: &Path) -> io::Result<Option<u64>> {
+    for number in files::numbers(folder)?.into_iter().rev().take(POSITION_FILES) {
+        let lines = whole_lines(&files::path(folder, number))?;
+        let place = |line: &String| {
+            let (_, rest) = line.split_once(r#","position":"#)?;
+            let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
+            rest[..digits].parse().ok()
+        };
+        if let Some(position) = lines.iter().rev().find_map(place) {
+            return Ok(Some(position));
+        }
+    }
+    Ok(None)
+}
+
+/// Files that are looked through for a place: two months.
+const POSITION_FILES: usize = 2;
+
 /// Verifies all files of a folder as one text. `kept` are heads that were kept elsewhere.
 ///
 /// # Errors
@@ -96,6 +188,21 @@ pub fn verify(
 /// # Errors
 /// The disk does not read, or `out` does not take it.
 pub fn export(folder: &Path, since_ms: u64, out: &mut dyn Write) -> io::Result<u64> {
+    let mut count = 0;
+    for path in pieces(folder, since_ms)? {
+        for line in whole_lines(&path)? {
+            writeln!(out, "{line}")?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// The files of an export, in order.
+///
+/// # Errors
+/// The disk does not read.
+pub fn pieces(folder: &Path, since_ms: u64) -> io::Result<Vec<PathBuf>> {
     let numbers = files::numbers(folder)?;
     let mut first = 0;
     for (at, number) in numbers.iter().enumerate() {
@@ -104,14 +211,7 @@ pub fn export(folder: &Path, since_ms: u64, out: &mut dyn Write) -> io::Result<u
             first = at;
         }
     }
-    let mut count = 0;
-    for number in &numbers[first..] {
-        for line in whole_lines(&files::path(folder, *number))? {
-            writeln!(out, "{line}")?;
-            count += 1;
-        }
-    }
-    Ok(count)
+    Ok(numbers[first..].iter().map(|number| files::path(folder, *number)).collect())
 }
 
 /// The newest records, newest first, up to `most`, as the texts that were chained.
@@ -131,7 +231,11 @@ pub fn newest(folder: &Path, most: usize) -> io::Result<Vec<String>> {
     Ok(records)
 }
 
-fn whole_lines(path: &Path) -> io::Result<Vec<String>> {
+/// The lines of a file that have an end.
+///
+/// # Errors
+/// The disk does not read, or the file is longer than any of ours.
+pub fn whole_lines(path: &Path) -> io::Result<Vec<String>> {
     if fs::metadata(path)?.len() > AUDIT_READ_BYTES {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is too long"));
     }

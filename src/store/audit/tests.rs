@@ -23,7 +23,7 @@ impl Site {
     }
 
     fn open(&self, day: u64) -> (AuditLog, Opened) {
-        AuditLog::open(&self.0, self.keys(), at(day)).unwrap()
+        AuditLog::open(&self.0, self.keys(), at(day), None).unwrap()
     }
 
     fn file(&self, number: u32) -> PathBuf {
@@ -133,7 +133,7 @@ fn a_torn_last_line_is_taken_away_and_a_changed_end_is_left_as_it_is() {
         torn.extend_from_slice(&br#"{"i":7,"epoch":3,"mac":"00112233445566778899aabb"#[..cut]);
         fs::write(site.file(3), torn).unwrap();
         let (log, opened) = site.open(63);
-        assert_eq!(opened, Opened { torn: true, broken: false });
+        assert_eq!(opened, Opened { torn: true, ..Opened::default() });
         drop(log);
         assert_eq!(fs::read(site.file(3)).unwrap(), whole);
     }
@@ -144,7 +144,7 @@ fn a_torn_last_line_is_taken_away_and_a_changed_end_is_left_as_it_is() {
         *last = last.replace("\"record\":7", "\"record\":8");
     });
     let (mut log, opened) = site.open(63);
-    assert_eq!(opened, Opened { torn: false, broken: true });
+    assert_eq!(opened, Opened { broken: true, ..Opened::default() });
     log.append(&["9".into()], at(63)).unwrap();
     log.sign(at(63)).unwrap();
     let found = site.findings();

@@ -344,6 +344,9 @@ pub struct SiteRow {
     /// An assigned conversation that nobody answers goes back to the queue after this time.
     #[prost(uint32, tag = "4")]
     pub answer_timeout_ms: u32,
+    /// Nobody is an owner: three administrators share the duties.
+    #[prost(bool, tag = "5")]
+    pub separate_duties: bool,
 }
 /// An entry's place in one feed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -387,6 +390,20 @@ pub struct Record {
     /// to the author's id, and blob only the ids and the size.
     #[prost(message, optional, tag = "10")]
     pub sealed: ::core::option::Option<Sealed>,
+    /// What the audit log must not lose.
+    #[prost(message, optional, tag = "11")]
+    pub audit: ::core::option::Option<AuditNote>,
+}
+/// A line that the audit log may not have yet, in the same batch as the act that it tells of; or its newest
+/// signed head.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditNote {
+    /// Number of the act; 0 = the head.
+    #[prost(uint64, tag = "1")]
+    pub act: u64,
+    /// The record or the signed head, as JSON; empty = the line is written.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
 }
 /// The part of a record that nobody can read once its conversation was erased.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1006,8 +1023,15 @@ pub enum Role {
     Agent = 1,
     /// Sees all teams, may reassign.
     Supervisor = 2,
-    /// Administers the site.
+    /// Administers the site. Not held on a site whose duties are separated.
     Owner = 3,
+    /// The three below are held only where duties are separated, and none of them sees a conversation.
+    /// Settings, inboxes, teams and accounts.
+    SystemAdministrator = 4,
+    /// Roles and passwords of others; erases conversations.
+    SecurityAdministrator = 5,
+    /// Reads, verifies and exports the audit log.
+    AuditAdministrator = 6,
 }
 impl Role {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1020,6 +1044,9 @@ impl Role {
             Self::Agent => "ROLE_AGENT",
             Self::Supervisor => "ROLE_SUPERVISOR",
             Self::Owner => "ROLE_OWNER",
+            Self::SystemAdministrator => "ROLE_SYSTEM_ADMINISTRATOR",
+            Self::SecurityAdministrator => "ROLE_SECURITY_ADMINISTRATOR",
+            Self::AuditAdministrator => "ROLE_AUDIT_ADMINISTRATOR",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1029,6 +1056,9 @@ impl Role {
             "ROLE_AGENT" => Some(Self::Agent),
             "ROLE_SUPERVISOR" => Some(Self::Supervisor),
             "ROLE_OWNER" => Some(Self::Owner),
+            "ROLE_SYSTEM_ADMINISTRATOR" => Some(Self::SystemAdministrator),
+            "ROLE_SECURITY_ADMINISTRATOR" => Some(Self::SecurityAdministrator),
+            "ROLE_AUDIT_ADMINISTRATOR" => Some(Self::AuditAdministrator),
             _ => None,
         }
     }

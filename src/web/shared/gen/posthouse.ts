@@ -28,6 +28,9 @@ export const ROLE_UNSPECIFIED = 0;
 export const ROLE_AGENT = 1;
 export const ROLE_SUPERVISOR = 2;
 export const ROLE_OWNER = 3;
+export const ROLE_SYSTEM_ADMINISTRATOR = 4;
+export const ROLE_SECURITY_ADMINISTRATOR = 5;
+export const ROLE_AUDIT_ADMINISTRATOR = 6;
 
 export type Status = number;
 export const STATUS_UNSPECIFIED = 0;
@@ -198,8 +201,9 @@ export interface SiteRow {
   language: string;
   claimed: boolean;
   answerTimeoutMs: number;
+  separateDuties: boolean;
 }
-export const SiteRow: Schema<SiteRow> = /*#__PURE__*/ message('t:name t:language b:claimed n:answerTimeoutMs');
+export const SiteRow: Schema<SiteRow> = /*#__PURE__*/ message('t:name t:language b:claimed n:answerTimeoutMs b:separateDuties');
 
 export interface Entry {
   conversation: string;
@@ -226,6 +230,12 @@ export interface Entry {
   site?: SiteRow;
 }
 export const Entry: Schema<Entry> = /*#__PURE__*/ message('i:conversation i:key m:author n:atMs b:clockUnset 10m:opened m:message m:note m:queued m:assigned m:transferred m:resolved m:reopened m:rated m:recalled m:profile m:tombstone m:erased 40m:agent m:team m:inbox m:site', Author, Opened, Message, Note, Queued, Assigned, Transferred, Resolved, Reopened, Rated, Recalled, Profile, Tombstone, Erased, AgentRow, TeamRow, InboxRow, SiteRow);
+
+export interface AuditNote {
+  act: number;
+  text: string;
+}
+export const AuditNote: Schema<AuditNote> = /*#__PURE__*/ message('n:act t:text');
 
 export interface Mark {
   conversation: string;

@@ -28,6 +28,9 @@ export const ROLE_UNSPECIFIED = 0;
 export const ROLE_AGENT = 1;
 export const ROLE_SUPERVISOR = 2;
 export const ROLE_OWNER = 3;
+export const ROLE_SYSTEM_ADMINISTRATOR = 4;
+export const ROLE_SECURITY_ADMINISTRATOR = 5;
+export const ROLE_AUDIT_ADMINISTRATOR = 6;
 
 export type Status = number;
 export const STATUS_UNSPECIFIED = 0;
@@ -199,8 +202,15 @@ export interface SiteRow {
   language: string;
   claimed: boolean;
   answerTimeoutMs: number;
+  separateDuties: boolean;
 }
-export const SiteRow: Schema<SiteRow> = /*#__PURE__*/ message('t:name t:language b:claimed n:answerTimeoutMs');
+export const SiteRow: Schema<SiteRow> = /*#__PURE__*/ message('t:name t:language b:claimed n:answerTimeoutMs b:separateDuties');
+
+export interface AuditNote {
+  act: number;
+  text: string;
+}
+export const AuditNote: Schema<AuditNote> = /*#__PURE__*/ message('n:act t:text');
 
 export interface Mark {
   conversation: string;
