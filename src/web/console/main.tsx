@@ -4,6 +4,7 @@ import { render } from 'preact';
 import { lazyScreen } from './ui/lazy.tsx';
 import { Desk } from './desk-screen.tsx';
 import { SignIn } from './sign-in.tsx';
+import { converses } from './state/rights.ts';
 import { begin, stage, trouble } from './state/sign-in.ts';
 import { route } from './state/route.ts';
 import { t } from './state/language.ts';
@@ -47,7 +48,7 @@ function Screen() {
         </Letter>
       );
     case 'desk':
-      return route.value.screen === 'settings' ? <Settings /> : <Desk />;
+      return route.value.screen === 'settings' || !converses.value ? <Settings /> : <Desk />;
   }
 }
 

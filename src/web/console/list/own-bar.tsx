@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { STATUS_AWAY, STATUS_OFFLINE, STATUS_ONLINE } from '../../shared/gen/posthouse.ts';
 import { notifyOn, soundOn, toggleNotify, toggleSound } from '../state/alerts.ts';
+import { converses } from '../state/rights.ts';
 import { isOwner, me, outbox, ownStatus, site } from '../state/desk.ts';
 import { chooseLanguage, language, t } from '../state/language.ts';
 import { setStatus } from '../state/live.ts';
@@ -73,7 +74,7 @@ function StatusMenu() {
 const THEMES = ['system', 'light', 'dark'] as const;
 const THEME_WORDS = { system: 'themeSystem', light: 'themeLight', dark: 'themeDark' } as const;
 
-function MainMenu() {
+export function MainMenu() {
   const nextTheme = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
   const [asks, setAsks] = useState(false);
   const unsent = outbox.value.filter((item) => !item.index).length;
@@ -114,11 +115,11 @@ function MainMenu() {
           />
           <hr />
           <Item
-            icon={isOwner.value ? 'gear' : 'lock'}
-            word={isOwner.value ? t('settings') : t('ownAccount')}
+            icon={converses.value && !isOwner.value ? 'lock' : 'gear'}
+            word={converses.value && !isOwner.value ? t('ownAccount') : t('settings')}
             act={() => {
               close();
-              go(isOwner.value ? 'settings/inboxes' : 'settings/account');
+              go('settings');
             }}
           />
           <Item

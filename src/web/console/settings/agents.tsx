@@ -1,9 +1,15 @@
 // Agents: who may sign in, as what, for which teams, and how many conversations at a time.
 import { useState } from 'preact/hooks';
-import { type AgentRow, ROLE_AGENT, STATUS_OFFLINE } from '../../shared/gen/posthouse.ts';
-import { me, presence, teamName, teams } from '../state/desk.ts';
+import {
+  type AgentRow,
+  ROLE_AGENT,
+  ROLE_OWNER,
+  STATUS_OFFLINE,
+} from '../../shared/gen/posthouse.ts';
+import { me, presence, site, teamName, teams } from '../state/desk.ts';
 import { t } from '../state/language.ts';
-import { agentFrom, ROLES } from '../state/wire-json.ts';
+import { administers, may } from '../state/rights.ts';
+import { agentFrom } from '../state/wire-json.ts';
 import { STATUSES } from '../list/own-bar.tsx';
 import { AgentFace } from '../ui/face.tsx';
 import { Field, NameField, TextField } from '../ui/field.tsx';
@@ -11,7 +17,28 @@ import { PASSWORD_LEAST, PasswordPair, pairProblem } from '../ui/password.tsx';
 import { PictureField } from '../ui/picture.tsx';
 import { Cards, Check, Head, RowDialog, useList } from './parts.tsx';
 
-const ROLE_WORDS = ['roleAgent', 'roleAgent', 'roleSupervisor', 'roleOwner'] as const;
+const ROLE_WORDS = [
+  'roleAgent',
+  'roleAgent',
+  'roleSupervisor',
+  'roleOwner',
+  'roleSystem',
+  'roleSecurity',
+  'roleAudit',
+] as const;
+const ROLE_HINTS = [
+  'roleAgentHint',
+  'roleAgentHint',
+  'roleSupervisorHint',
+  'roleOwnerHint',
+  'roleSystemHint',
+  'roleSecurityHint',
+  'roleAuditHint',
+] as const;
+
+/** Owners and the three administrators are never held on the same site. */
+const heldHere = (role: number) =>
+  site.value.separateDuties ? role !== ROLE_OWNER : !administers(role);
 const NEW: AgentRow = {
   id: 0,
   login: '',
@@ -29,7 +56,11 @@ export function Agents() {
   const add = () => setEdited({ ...NEW, teams: [...teams.value.keys()].slice(0, 1) });
   return (
     <>
-      <Head title={t('agents')} lead={t('agentsLead')} add={{ word: t('addAgent'), act: add }} />
+      <Head
+        title={t('agents')}
+        lead={t('agentsLead')}
+        {...(may('accounts') ? { add: { word: t('addAgent'), act: add } } : {})}
+      />
       <Cards
         listed={listed}
         empty={t('noneYet')}
@@ -71,7 +102,8 @@ function StatusTag({ agent }: { agent: AgentRow }) {
 function about(agent: AgentRow): string {
   const names = agent.teams.map(teamName).join(t('listComma'));
   const role = t(ROLE_WORDS[agent.role] ?? 'roleAgent');
-  return [agent.login, role, t('capacityOf', { n: agent.capacity }), names]
+  const capacity = administers(agent.role) ? '' : t('capacityOf', { n: agent.capacity });
+  return [agent.login, role, capacity, names]
     .filter(Boolean)
     .join(' · ');
 }
@@ -82,11 +114,18 @@ interface DialogProps {
   close: () => void;
 }
 
+/** The fields of `now` that differ from `before`. */
+function changed(before: AgentRow, now: Partial<AgentRow>): Partial<AgentRow> {
+  const old = before as unknown as Record<string, unknown>;
+  const differs = ([key, value]: [string, unknown]) => `${value}` !== `${old[key]}`;
+  return Object.fromEntries(Object.entries(now).filter(differs));
+}
+
 function AgentDialog({ agent, done, close }: DialogProps) {
   const [row, setRow] = useState(agent);
   const [password, setPassword] = useState('');
   const [again, setAgain] = useState('');
-  const [reset, setReset] = useState(agent.id === 0);
+  const [reset, setReset] = useState(agent.id === 0 && may('roles'));
   const set = (change: Partial<AgentRow>) => setRow({ ...row, ...change });
   const self = agent.id !== 0 && agent.id === me.value?.id;
 
@@ -94,9 +133,16 @@ function AgentDialog({ agent, done, close }: DialogProps) {
     const problem = reset ? pairProblem(password, again) : null;
     if (problem) return { problem };
     const { login, name, role, capacity, teams, disabled } = row;
-    const both = { name: name.trim(), role, capacity, teams, ...(reset ? { password } : {}) };
-    return agent.id ? { ...both, disabled } : { ...both, login: login.trim() };
+    const secret = reset ? { password } : {};
+    const whole = { name: name.trim(), role, capacity, teams, disabled };
+    if (agent.id) return { ...changed(agent, whole), ...secret };
+    return { login: login.trim(), name: name.trim(), role, capacity, teams, ...secret };
   };
+  // Whoever gives roles does not keep accounts where duties are separated, and the other way round.
+  const keeps = may('accounts');
+  const gives = may('roles') && !self;
+  const ranks = administers(agent.role);
+  const rises = administers(row.role) && !ranks;
   // A picture is stored when it is chosen, whatever becomes of the form.
   const shown = ({ avatar }: AgentRow) => {
     set({ avatar });
@@ -115,9 +161,14 @@ function AgentDialog({ agent, done, close }: DialogProps) {
       done={done}
       close={close}
     >
-      {agent.id !== 0 && <PictureField agent={row} changed={shown} />}
+      {agent.id !== 0 && keeps && <PictureField agent={row} changed={shown} />}
       <div class="form-row">
-        <NameField hint={t('agentNameHint')} value={row.name} set={(name) => set({ name })} />
+        <NameField
+          hint={t('agentNameHint')}
+          disabled={!keeps}
+          value={row.name}
+          set={(name) => set({ name })}
+        />
         <TextField
           label={t('login')}
           required
@@ -133,23 +184,18 @@ function AgentDialog({ agent, done, close }: DialogProps) {
       <div class="form-row">
         <Field
           label={t('role')}
-          hint={t(
-            ROLE_WORDS[row.role] === 'roleOwner'
-              ? 'roleOwnerHint'
-              : row.role === ROLE_AGENT
-                ? 'roleAgentHint'
-                : 'roleSupervisorHint',
-          )}
+          hint={`${t(ROLE_HINTS[row.role] ?? 'roleAgentHint')} ${rises ? t('roleRises') : ''}`}
         >
           <select
             class="input"
             value={row.role}
-            disabled={self}
+            disabled={!gives}
             onChange={(event) => set({ role: Number(event.currentTarget.value) })}
           >
-            {ROLES.slice(1).map((_, at) => (
-              <option value={at + 1}>{t(ROLE_WORDS[at + 1]!)}</option>
-            ))}
+            {ROLE_WORDS.map(
+              (word, role) =>
+                role >= ROLE_AGENT && heldHere(role) && <option value={role}>{t(word)}</option>,
+            )}
           </select>
         </Field>
         <TextField
@@ -159,11 +205,12 @@ function AgentDialog({ agent, done, close }: DialogProps) {
           min={1}
           max={100}
           required
+          disabled={!keeps}
           value={`${row.capacity}`}
           set={(text) => set({ capacity: Number(text) })}
         />
       </div>
-      <fieldset class="field plain">
+      <fieldset class="field plain" disabled={!keeps}>
         <legend class="label">{t('teams')}</legend>
         <div class="checks">
           {[...teams.value.values()]
@@ -178,7 +225,10 @@ function AgentDialog({ agent, done, close }: DialogProps) {
             ))}
         </div>
       </fieldset>
-      {agent.id !== 0 && !self && <Check word={t('resetPassword')} on={reset} set={setReset} />}
+      {agent.id === 0 && !may('roles') && <p class="quiet">{t('passwordLater')}</p>}
+      {agent.id !== 0 && gives && !ranks && !rises && (
+        <Check word={t('resetPassword')} on={reset} set={setReset} />
+      )}
       {reset && (
         <PasswordPair
           label={t('newPassword')}
@@ -189,7 +239,7 @@ function AgentDialog({ agent, done, close }: DialogProps) {
           setAgain={setAgain}
         />
       )}
-      {agent.id !== 0 && !self && (
+      {agent.id !== 0 && !self && (ranks ? gives : keeps) && (
         <Check word={t('disableAgent')} on={row.disabled} set={(disabled) => set({ disabled })} />
       )}
     </RowDialog>

@@ -62,6 +62,10 @@ export function Site() {
         </button>
       </Form>
       <section class="part">
+        <h2>{t('duties')}</h2>
+        <p class="quiet">{t(row.separateDuties ? 'dutiesApart' : 'dutiesTogether')}</p>
+      </section>
+      <section class="part">
         <h2>{t('certificate')}</h2>
         <p class="quiet">{t('certificateHint')}</p>
         <p class="form-row part-actions">

@@ -6,8 +6,8 @@ import {
   type ConversationRow,
   type Entry,
   type InboxRow,
-  ROLE_SUPERVISOR,
   ROLE_OWNER,
+  ROLE_SUPERVISOR,
   STATE_ASSIGNED,
   STATE_QUEUED,
   STATE_RESOLVED,
@@ -27,6 +27,7 @@ export const site = signal<SiteRow>({
   language: '',
   claimed: true,
   answerTimeoutMs: 180_000,
+  separateDuties: false,
 });
 export const agents = signal(new Map<number, AgentRow>());
 export const teams = signal(new Map<number, TeamRow>());
@@ -48,7 +49,7 @@ export const openId = signal<string | null>(null);
 /** The site's own limit, or the server's default of three minutes. */
 export const answerLimitMs = computed(() => site.value.answerTimeoutMs || 180_000);
 export const isOwner = computed(() => me.value?.role === ROLE_OWNER);
-export const isSupervisor = computed(() => (me.value?.role ?? 0) >= ROLE_SUPERVISOR);
+export const isSupervisor = computed(() => isOwner.value || me.value?.role === ROLE_SUPERVISOR);
 export const ownStatus = computed(() => presence.value.get(me.value?.id ?? 0) ?? STATUS_OFFLINE);
 
 type View = ReadonlyMap<string, ConversationRow>;

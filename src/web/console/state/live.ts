@@ -14,6 +14,7 @@ import { announce } from './alerts.ts';
 import { setServerTime } from './clock.ts';
 import * as desk from './desk.ts';
 import { blankLog, isSupervisor, log, me, openId, outbox, teams } from './desk.ts';
+import { converses } from './rights.ts';
 import { remember, remembered } from './kept.ts';
 import { language } from './language.ts';
 import { merge } from './merge.ts';
@@ -43,7 +44,8 @@ export async function startDesk(): Promise<void> {
   });
   endListening = [session.listen(on), effect(followTeams), effect(fetchIncomplete)];
   await session.start();
-  await Promise.all([session.follow(rosterFeed), session.follow(inboxFeed(agent.id))]);
+  const own = converses.value ? [session.follow(inboxFeed(agent.id))] : [];
+  await Promise.all([session.follow(rosterFeed), ...own]);
 }
 
 /** Ends the connection; `forget` also deletes what the browser kept (sign-out). */
@@ -98,7 +100,7 @@ function on(event: SessionEvent): void {
       break;
     case 'welcome':
       setServerTime(event.welcome.serverMs);
-      setStatus(wantedStatus());
+      if (converses.value) setStatus(wantedStatus());
       break;
     case 'snapshot':
       desk.takeSnapshot(event.snapshot);

@@ -9,7 +9,15 @@ import type {
 } from '../../shared/gen/posthouse.ts';
 
 const STATES = ['', 'queued', 'assigned', 'resolved'];
-export const ROLES = ['', 'agent', 'supervisor', 'owner'];
+export const ROLES = [
+  '',
+  'agent',
+  'supervisor',
+  'owner',
+  'system-administrator',
+  'security-administrator',
+  'audit-administrator',
+];
 
 type Json = Record<string, unknown>;
 

@@ -39,7 +39,7 @@ interface TextProps {
   set: (text: string) => void;
   /** Given: a field of several lines. */
   rows?: number;
-  type?: 'password' | 'number' | 'color';
+  type?: 'password' | 'number' | 'color' | 'date';
   required?: boolean;
   disabled?: boolean;
   maxLength?: number;
@@ -63,7 +63,12 @@ export function TextField({ label, hint, set, ...rest }: TextProps) {
 }
 
 /** What a thing or a person is called. */
-export const NameField = (props: { hint?: string; value: string; set: (text: string) => void }) => (
+export const NameField = (props: {
+  hint?: string;
+  disabled?: boolean;
+  value: string;
+  set: (text: string) => void;
+}) => (
   <TextField label={t('name')} required maxLength={60} {...props} />
 );
 
