@@ -11,6 +11,8 @@ mod access;
 mod audit;
 #[path = "api/bench.rs"]
 mod bench;
+#[path = "api/duties.rs"]
+mod duties;
 #[path = "api/erasure.rs"]
 mod erasure;
 #[path = "api/files.rs"]

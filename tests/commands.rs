@@ -316,7 +316,7 @@ fn what_was_answered_before_a_kill_has_its_line() {
     let told: Vec<&str> = list.iter().filter_map(|row| row["about"].as_str()).collect();
     assert!(acked.len() > 3, "{acked:?}");
     for login in &acked {
-        assert!(told.contains(&format!("{login} Agent").as_str()), "{login}");
+        assert!(told.contains(&format!("{login} agent").as_str()), "{login}");
     }
     assert_eq!(code(&run(&folder, &["audit", "verify"])), 0);
 }

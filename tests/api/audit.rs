@@ -21,8 +21,9 @@ async fn sign_in(bench: &Bench, login: &str, password: &str) -> StatusCode {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_administrator_does_and_who_comes_in_is_written_down() {
     let (bench, owner) = Bench::claimed().await;
-    let line = &lines(&bench)[0];
-    assert_eq!((&line["what"], &line["result"]), (&json!("site.claim"), &json!("ok")));
+    let [entered, claimed] = &lines(&bench)[..2] else { panic!("two lines") };
+    assert_eq!((&claimed["what"], &claimed["result"]), (&json!("site.claim"), &json!("ok")));
+    assert_eq!((&entered["what"], &entered["about"]), (&json!("sign-in"), &json!("claim")));
 
     assert_eq!(sign_in(&bench, "wang", "not the password").await, StatusCode::UNAUTHORIZED);
     let line = &lines(&bench)[0];
@@ -35,9 +36,9 @@ async fn what_an_administrator_does_and_who_comes_in_is_written_down() {
     let new = json!({ "login": "li", "name": "Li", "role": "agent", "password": PASSWORD });
     let made = bench.post("/v1/agents", &owner, &new).await;
     assert_eq!(made.status, StatusCode::OK, "{}", made.text());
-    let [password, add] = &lines(&bench)[..2] else { panic!("two lines") };
-    assert_eq!((&add["what"], &add["about"]), (&json!("agent.add"), &json!("li Agent")));
-    assert_eq!((&password["what"], &password["who"]), (&json!("agent.password"), &add["who"]));
+    let add = &lines(&bench)[0];
+    assert_eq!((&add["what"], &add["about"]), (&json!("agent.add"), &json!("li agent")));
+    assert_eq!(add["who"], "agent 1 wang");
 
     // A refusal is a line too: an agent tries to become an owner.
     let li = bench.post("/v1/sign-in", "", &json!({ "login": "li", "password": PASSWORD })).await;
@@ -47,7 +48,7 @@ async fn what_an_administrator_does_and_who_comes_in_is_written_down() {
     let line = &lines(&bench)[0];
     assert_eq!(
         (&line["who"], &line["about"]),
-        (&json!("agent 2 li"), &json!("agent 2, role Owner"))
+        (&json!("agent 2 li"), &json!("agent 2, role owner"))
     );
     assert!(line["result"].as_str().unwrap().ends_with("DENIED"), "{line}");
     let log: String = lines(&bench).iter().map(Value::to_string).collect();
