@@ -148,8 +148,10 @@ for (const language of ['en', 'zh'])
     step('the security administrator chooses the duty of each agent', async () => {
       const page = pages.sec;
       await page.goto(`${stage.url}/#/settings/agents`);
-      const card = page.locator('.cards > li', { hasText: 'LI' });
-      await card.getByRole('button').click();
+      const change = (name) =>
+        page.getByRole('button', { name: `${desk.change} ${name}`, exact: true }).click();
+      const card = page.locator('.cards > li').nth(4);
+      await change('LI');
       const dialog = page.getByRole('dialog');
       const role = dialog.getByLabel(desk.role, { exact: true });
       const offered = (await role.locator('option').allTextContents()).join();
@@ -165,10 +167,10 @@ for (const language of ['en', 'zh'])
       await card.getByText(desk.roleAudit).waitFor();
       await look(page, 'duties');
       // The own role, and the last of a duty.
-      await page.locator('.cards > li', { hasText: 'SEC' }).getByRole('button').click();
+      await change('SEC');
       assert.ok(await role.isDisabled());
       await button(page, desk.cancel).click();
-      await page.locator('.cards > li', { hasText: 'SYS' }).getByRole('button').click();
+      await change('SYS');
       await role.selectOption({ label: desk.roleAgent });
       await button(page, desk.save).click();
       await page.getByRole('alert').getByText('(1033)').waitFor();

@@ -89,6 +89,7 @@ export function Agents() {
 
 function StatusTag({ agent }: { agent: AgentRow }) {
   if (agent.disabled) return <span class="tag late">{t('disabled')}</span>;
+  if (administers(agent.role)) return null;
   const status = presence.value.get(agent.id) ?? STATUS_OFFLINE;
   const [, look, word] = STATUSES.find(([known]) => known === status) ?? STATUSES[2];
   return (
