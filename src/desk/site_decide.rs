@@ -239,11 +239,10 @@ impl Site {
         let holds = |agent: &AgentRow| agent.role == old.role && !agent.disabled;
         let others = self.agents.values().any(|agent| agent.id != old.id && holds(agent));
         let lost = holds(old) && !holds(new) && !others;
-        match old.role {
-            Role::Owner if lost => refuse(code::LAST_OWNER),
-            role if lost && role.administers() => refuse(code::LAST_ADMINISTRATOR),
-            _ => Ok(()),
+        if lost && old.role == Role::Owner {
+            return refuse(code::LAST_OWNER);
         }
+        if lost && old.role.administers() { refuse(code::LAST_ADMINISTRATOR) } else { Ok(()) }
     }
 
     /// Owners and the three administrators are never held on the same site.
@@ -292,12 +291,10 @@ impl Site {
         }
         let mut bodies = vec![Body::Site(SiteRow { separate_duties: false, ..self.row.clone() })];
         for row in self.agents.values() {
-            let role = match row.role {
-                _ if row.id == owner => Role::Owner,
-                role if role.administers() => Role::Agent,
-                _ => continue,
-            };
-            bodies.push(Body::Agent(AgentRow { role, ..row.clone() }));
+            let role = if row.id == owner { Role::Owner } else { Role::Agent };
+            if row.id == owner || row.role.administers() {
+                bodies.push(Body::Agent(AgentRow { role, ..row.clone() }));
+            }
         }
         Ok(bodies)
     }
