@@ -370,6 +370,7 @@ export const WORDS = {
   downloadCa: ['Download the certificate', '下载证书'],
   caSteps: ['Steps for each system', '各系统的安装步骤'],
   duties: ['Duties', '职责'],
+  administration: ['Administration', '管理职责'],
   dutiesTogether: [
     'Owners administer the site. Three administrators who exclude each other take their place with: posthouse duties separate.',
     '站点由所有者管理。如需三员分立，请在主机上执行：posthouse duties separate。',

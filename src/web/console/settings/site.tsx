@@ -62,7 +62,7 @@ export function Site() {
         </button>
       </Form>
       <section class="part">
-        <h2>{t('duties')}</h2>
+        <h2>{t('administration')}</h2>
         <p class="quiet">{t(row.separateDuties ? 'dutiesApart' : 'dutiesTogether')}</p>
       </section>
       <section class="part">
