@@ -287,3 +287,21 @@ pub const AUDIT_SETTLED: usize = 64;
 pub const AUDIT_PAGE_FILES: usize = 4;
 /// Rows of one look at the audit log.
 pub const AUDIT_ROWS: usize = 500;
+
+/// A piece of a backup's rows ends behind one row of so many, when it is not too small, and is never
+/// much larger: two media of a site that grows share all but the last pieces.
+pub const BACKUP_CUT_ROWS: u64 = 1_024;
+pub const BACKUP_PIECE_LEAST: usize = 128 * 1024;
+pub const BACKUP_PIECE_MOST: usize = 2 * 1024 * 1024;
+/// Times that a backup is tried when files change while they are copied.
+pub const BACKUP_ATTEMPTS: u32 = 3;
+/// Segments of the store that a backup is opened as.
+pub const BACKUP_SCRATCH_SEGMENT_BYTES: u64 = 256 * 1024;
+/// How often the desk looks whether a backup is due and its medium is there.
+pub const BACKUP_LOOK_MS: u64 = 60 * 1000;
+/// A backup that failed is tried again after this time.
+pub const BACKUP_AGAIN_MS: u64 = 15 * 60 * 1000;
+/// Least and most hours between two backups, and how many are kept and for how many days.
+pub const BACKUP_HOURS: (u32, u32) = (1, 8_760);
+pub const BACKUP_KEEP: (u32, u32) = (1, 1_000);
+pub const BACKUP_KEEP_DAYS: (u32, u32) = (1, 36_500);

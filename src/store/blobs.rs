@@ -20,7 +20,7 @@ use super::Fault;
 use crate::base::BlobId;
 use crate::wire::{BlobRow, FileKey};
 
-const WHAT: &str = "attachment";
+pub(super) const WHAT: &str = "attachment";
 /// A chunk as it lies on the disk: with its tag.
 const SEALED_CHUNK: usize = CHUNK_BYTES + 16;
 

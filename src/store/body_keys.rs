@@ -38,6 +38,8 @@ const TAG: usize = 16;
 const NONCE: usize = 12;
 /// Slots of one step of a rotation: 64 KiB.
 const REWRAPPED: u64 = 1_024;
+/// Slots of one part of a copy.
+pub const COPIED: u64 = 16 * 1_024;
 /// By how much sealing makes a text longer.
 pub const TEXT_EXTRA: usize = TAG + NONCE;
 
@@ -235,6 +237,19 @@ impl BodyKeys {
             written.map_err(Fault::disk(WHAT))?;
         }
         Ok(Rewrapped { next: (last < end).then_some(last), unreadable })
+    }
+
+    /// The slots from `first` on as they lie on the disk, up to `last` and at most 16 384: one MiB.
+    ///
+    /// # Errors
+    /// The disk does not read.
+    pub fn copy(&self, first: u64, last: u64) -> Result<Vec<u8>, Fault> {
+        // Nobody changes one meanwhile.
+        let _writing = self.writing();
+        let count = last.saturating_add(1).saturating_sub(first).min(COPIED);
+        let mut slots = vec![0; usize::try_from(count).unwrap_or(0) * SLOT];
+        self.file.read_at(&mut slots, at(first)).map_err(Fault::disk(WHAT))?;
+        Ok(slots)
     }
 
     /// The key in a slot.

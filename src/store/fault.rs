@@ -1,6 +1,7 @@
 //! What can go wrong with a store.
 
 use std::io;
+use std::path::Path;
 
 use posthouse_crypto::seal::BadSeal;
 use posthouse_crypto::seal::key_file::KeyFault;
@@ -35,6 +36,26 @@ pub enum Fault {
     Sealed,
     #[error("the store is not sealed, but a key is configured")]
     NotSealed,
+    #[error("{file}: {source}")]
+    BackupTarget { file: String, source: io::Error },
+    #[error("{path} has no backups")]
+    BackupAbsent { path: String },
+    #[error("{file}")]
+    BackupBroken { file: String },
+    #[error("the folder has backups of another site")]
+    BackupForeign,
+    #[error("the copy is not sound: {about}")]
+    BackupUnsound { about: String },
+    #[error("another backup is being made or verified")]
+    BackupRuns,
+    #[error("the backup was stopped")]
+    BackupStopped,
+    #[error("files went or changed while they were copied")]
+    BackupOvertaken,
+    #[error("{path} has a site")]
+    RestoreOccupied { path: String },
+    #[error("{} MiB are needed, {} MiB are free", needed >> 20, free >> 20)]
+    NoRoom { needed: u64, free: u64 },
     #[error("{path}: {source}")]
     Passphrase { path: String, source: io::Error },
     #[error("key file: {0}")]
@@ -60,6 +81,18 @@ impl Fault {
             Self::BodyKey { .. } => code::BODY_KEY_DAMAGED,
             Self::Sealed => code::STORE_SEALED,
             Self::NotSealed => code::STORE_NOT_SEALED,
+            Self::BackupTarget { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                code::BACKUP_FULL
+            }
+            Self::BackupTarget { .. } => code::BACKUP_UNREACHABLE,
+            Self::BackupAbsent { .. } => code::BACKUP_ABSENT,
+            Self::BackupBroken { .. } => code::BACKUP_BROKEN,
+            Self::BackupForeign => code::BACKUP_FOREIGN,
+            Self::BackupUnsound { .. } => code::BACKUP_UNSOUND,
+            Self::BackupStopped | Self::BackupOvertaken => code::BACKUP_STOPPED,
+            Self::BackupRuns => code::CLI_WALK_RUNS,
+            Self::RestoreOccupied { .. } => code::RESTORE_OCCUPIED,
+            Self::NoRoom { .. } => code::NO_ROOM,
             Self::Key(_) | Self::Passphrase { .. } => code::KEY_FAULT,
         }
     }
@@ -76,6 +109,12 @@ impl Fault {
             Some(inner) if inner.is::<BadSeal>() => Self::Tampered { what },
             Some(_) | None => Self::Disk { what, source },
         }
+    }
+
+    /// An error of the folder that backups lie in, which is no error of the store's disk.
+    pub(super) fn target(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let file = path.display().to_string();
+        move |source| Self::BackupTarget { file, source }
     }
 
     pub(super) fn disk(what: &'static str) -> impl FnOnce(io::Error) -> Self {

@@ -12,7 +12,8 @@ use posthouse_crypto::seal::key_file::{KeyFault, KeyFile, Kind, Opener, ROUNDS, 
 use zeroize::Zeroizing;
 
 use super::fault::Fault;
-use super::{database, sealed};
+use super::storage::FolderLock;
+use super::{database, sealed, swap};
 use crate::base::Wall;
 
 /// Name of the key file.
@@ -39,6 +40,7 @@ pub fn open_or_make(
     family: Family,
     now: Wall,
 ) -> Result<KeyFile, Fault> {
+    settle(data)?;
     let path = data.join(FILE);
     if path.try_exists().map_err(Fault::disk("key file"))? {
         return open(data, source);
@@ -62,7 +64,18 @@ pub fn open_or_make(
 /// # Errors
 /// There is no key file, or the source does not open it.
 pub fn open(data: &Path, source: &Source) -> Result<KeyFile, Fault> {
+    settle(data)?;
     open_file(&data.join(FILE), source)
+}
+
+/// The key file may be on its way into the folder.
+fn settle(data: &Path) -> Result<(), Fault> {
+    if swap::is_open(data) {
+        let lock = FolderLock::take(data).map_err(Fault::disk("lock"))?.ok_or(Fault::InUse)?;
+        swap::finish(data)?;
+        drop(lock);
+    }
+    Ok(())
 }
 
 /// Opens any key file.
@@ -127,6 +140,15 @@ pub fn relock(data: &Path, source: &Source, new: &Source) -> Result<(), Fault> {
     save(&data.join(FILE), &file)
 }
 
+/// Writes an opened key file to another place, to be opened by `source` from then on.
+///
+/// # Errors
+/// The source does not lock it, or the disk takes no writes.
+pub fn save_as(path: &Path, mut file: KeyFile, source: &Source) -> Result<(), Fault> {
+    source.with(|opener| file.relock(opener, ROUNDS))?;
+    save(path, &file)
+}
+
 fn save(path: &Path, file: &KeyFile) -> Result<(), Fault> {
     let bytes = file.to_bytes().map_err(KeyFault::from)?;
     let fresh = path.with_extension("new");
@@ -143,7 +165,7 @@ fn save(path: &Path, file: &KeyFile) -> Result<(), Fault> {
 }
 
 impl Source {
-    fn with<T>(&self, work: impl FnOnce(Opener<'_>) -> Result<T, KeyFault>) -> Result<T, Fault> {
+    pub(super) fn with<T>(&self, work: impl FnOnce(Opener<'_>) -> Result<T, KeyFault>) -> Result<T, Fault> {
         match self {
             Self::Passphrase(path) => {
                 let passphrase = read(path).map_err(|source| Fault::Passphrase {

@@ -8,9 +8,11 @@ use std::sync::Arc;
 mod apply;
 pub mod audit;
 mod audit_notes;
+pub mod backup;
 pub mod blobs;
 pub mod body_keys;
 mod check;
+mod convert;
 mod database;
 pub mod engine;
 mod envelope;
@@ -29,6 +31,7 @@ mod shared;
 pub mod sim;
 mod site_reader;
 pub mod storage;
+mod swap;
 mod tables;
 mod tail;
 #[cfg(test)]
@@ -40,6 +43,7 @@ mod writer;
 
 pub use blobs::{Blobs, KeptBlob, NewBlob};
 pub use check::{Checkup, Finding, LiveCheck, Repair, check, repair};
+pub use convert::{Converted, seal, unseal};
 pub use fault::Fault;
 pub use reader::Reader;
 pub use sealed::{Resealed, SealedDisk};
@@ -111,13 +115,16 @@ impl Options {
         Blobs::of(&self.dir, self.keys.as_ref())
     }
 
-    /// Takes the folder's lock.
+    /// Takes the folder's lock, and ends a change of its files that the power cut off.
     fn lock(&self) -> Result<storage::FolderLock, Fault> {
         match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir) {
             Err(error) if !self.dir.is_dir() => return Err(Fault::disk("data folder")(error)),
             Err(_) | Ok(()) => {}
         }
-        storage::FolderLock::take(&self.dir).map_err(Fault::disk("lock"))?.ok_or(Fault::InUse)
+        let lock = storage::FolderLock::take(&self.dir).map_err(Fault::disk("lock"))?;
+        let lock = lock.ok_or(Fault::InUse)?;
+        swap::finish(&self.dir)?;
+        Ok(lock)
     }
 }
 

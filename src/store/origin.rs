@@ -76,6 +76,15 @@ pub fn settle(txn: &WriteTransaction, origin: u128) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Forgets which files the store was in: it keeps its epoch at the next start, in whatever files.
+///
+/// # Errors
+/// The disk fails.
+pub fn forget(txn: &WriteTransaction) -> Result<(), Fault> {
+    txn.open_table(tables::META)?.remove("origin")?;
+    Ok(())
+}
+
 /// Begins another epoch behind this index of the site feed. One transaction, so that a crash leaves
 /// the one or the other; segments of the old one stay readable.
 ///

@@ -36,6 +36,8 @@ use self::side::Batch;
 
 /// Says that a store is sealed, and counts the uses of its page key.
 pub const FILE: &str = "sealed";
+/// Pages of a rotation on their way; empty outside of one.
+pub const SIDE_FILE: &str = side::FILE;
 const NEW_FILE: &str = "sealed.new";
 const PAGE: u64 = PAGE_BYTES as u64;
 const SEALED_PAGE: u64 = SEALED_PAGE_BYTES as u64;
@@ -268,6 +270,10 @@ impl Disk for SealedDisk {
 
     fn origin(&self, names: &[&str]) -> io::Result<u128> {
         self.disk.origin(names)
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.disk.list(folder)
     }
 
     fn bodies(&self) -> Option<Arc<BodyKeys>> {

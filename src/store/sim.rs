@@ -353,6 +353,13 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let prefix = format!("{folder}/");
+        let state = self.lock();
+        let names = state.files.keys().filter_map(|name| name.strip_prefix(&prefix));
+        Ok(names.filter(|name| !name.contains('/')).map(str::to_owned).collect())
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         self.lock().files.remove(name);
         Ok(())

@@ -45,6 +45,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn bodies(&self) -> Option<Arc<BodyKeys>> {
         None
     }
+    /// Names of the files in a folder; none when there is no such folder.
+    fn list(&self, folder: &str) -> io::Result<Vec<String>>;
     /// Removes a file, when it is there, and makes that durable.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// A number that these very files have, and no copy of them.
@@ -68,6 +70,11 @@ impl Disk for Folder {
     fn open(&self, name: &str, create: bool) -> io::Result<Arc<dyn Storage>> {
         let path = self.path.join(name);
         let fresh = create && !path.try_exists()?;
+        let folder = path.parent().unwrap_or(&self.path);
+        if fresh && !folder.is_dir() {
+            fs::create_dir_all(folder)?;
+            File::open(folder.parent().unwrap_or(&self.path))?.sync_all()?;
+        }
         let opened =
             OpenOptions::new().read(true).write(true).create(create).truncate(false).open(&path);
         let file = match opened {
@@ -75,7 +82,7 @@ impl Disk for Folder {
             other => other?,
         };
         if fresh {
-            File::open(&self.path)?.sync_all()?;
+            File::open(folder)?.sync_all()?;
         }
         Ok(Arc::new(RealFile(file)))
     }
@@ -85,8 +92,25 @@ impl Disk for Folder {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.path.join(from), self.path.join(to))?;
-        File::open(&self.path)?.sync_all()
+        let path = self.path.join(to);
+        fs::rename(self.path.join(from), &path)?;
+        File::open(path.parent().unwrap_or(&self.path))?.sync_all()
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let found = match fs::read_dir(self.path.join(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            found => found?,
+        };
+        let mut names = Vec::new();
+        for entry in found {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                names.extend(entry.file_name().into_string().ok());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

@@ -19,7 +19,9 @@ use crate::desk::{
 };
 use crate::wire::{decode_entry, encode_entry};
 
+mod backup;
 mod bytes;
+mod convert;
 mod copies;
 mod erased;
 mod live;

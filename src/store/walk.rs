@@ -198,7 +198,7 @@ impl Walk {
 }
 
 /// The keys behind the last one that was seen.
-fn behind(after: &Option<Vec<u8>>) -> (Bound<&[u8]>, Bound<&[u8]>) {
+pub(super) fn behind(after: &Option<Vec<u8>>) -> (Bound<&[u8]>, Bound<&[u8]>) {
     let from = after.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(key.as_slice()));
     (from, Bound::Unbounded)
 }

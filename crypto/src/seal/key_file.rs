@@ -204,6 +204,20 @@ impl KeyFile {
                 break;
             }
         }
+        self.take(kind, label, made_ms, secret)
+    }
+
+    /// Takes over a secret that was kept elsewhere; otherwise as [`KeyFile::add`].
+    ///
+    /// # Errors
+    /// The file is full, or a label is too long.
+    pub fn take(
+        &mut self,
+        kind: Kind,
+        label: &str,
+        made_ms: u64,
+        secret: Secret,
+    ) -> Result<KeyId, KeyFault> {
         let of_kind = self.entries.iter().filter(|entry| entry.kind == kind);
         let id = of_kind.map(|entry| entry.id).max().unwrap_or(0).checked_add(1);
         let id = id.filter(|_| self.entries.len() < ENTRIES_MOST && label.len() <= LABEL_MOST);

@@ -132,4 +132,11 @@ crate::base::code::codes! {
         remedy: "After a copy was put back this is expected; else find out who did it.",
             "若刚恢复过备份则属正常；否则请查明何人所为。";
     }
+    7022 BACKUP_OVERDUE Finding {
+        what: "The last good backup is older than it should be.", "最近一次有效备份已超过计划时间。";
+        why: "What was written since then is lost when the disk fails.",
+            "磁盘故障时，其后写入的内容将会丢失。";
+        remedy: "Plug the medium in, or run `posthouse backup create` and read what it says.",
+            "请插入备份介质，或运行 `posthouse backup create` 并查看提示。";
+    }
 }

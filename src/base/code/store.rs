@@ -67,10 +67,10 @@ crate::base::code::codes! {
     }
     4011 STORE_NOT_SEALED Fault {
         what: "A key is configured, but the store is not sealed.", "已配置密钥，但存储未密封。";
-        why: "A store is sealed when it is made; a plain one in its place is not taken for it.",
-            "存储在创建时密封；不会把替换上的明文存储当作密封存储。";
-        remedy: "Begin with an empty data folder, or take crypto.key out of the configuration.",
-            "请使用空的数据目录，或从配置中删除 crypto.key。";
+        why: "A plain store in a sealed one's place is not taken for it.",
+            "不会把替换上的明文存储当作密封存储。";
+        remedy: "Seal it with `posthouse store seal`, or take crypto.key out of the configuration.",
+            "请用 `posthouse store seal` 密封，或从配置中删除 crypto.key。";
     }
     4012 KEY_FAULT Fault {
         what: "The key file does not open.", "密钥文件无法打开。";
@@ -92,6 +92,67 @@ crate::base::code::codes! {
             "bodies 文件中该会话的密钥槽与写入时不同；其他会话不受影响。";
         remedy: "Restore all files from a backup, or erase the conversation; replace the disk.",
             "请从备份恢复全部文件，或彻底删除该会话；并更换磁盘。";
+    }
+    4015 BACKUP_UNREACHABLE Fault {
+        what: "The folder of the backups cannot be read or written.", "备份文件夹无法读写。";
+        why: "It is not plugged in, not mounted, read-only, or failing.",
+            "未插入、未挂载、只读或介质故障。";
+        remedy: "Plug it in or mount it, look at the kernel log (dmesg), and try again.",
+            "请插入或挂载该介质，查看内核日志（dmesg）后重试。";
+    }
+    4016 BACKUP_FULL Fault {
+        what: "The folder of the backups is full.", "备份文件夹所在磁盘已满。";
+        why: "The new backup was given up; the earlier ones and the desk are as they were.",
+            "本次备份已放弃；此前的备份和服务台不受影响。";
+        remedy: "Free space there, keep fewer backups (backup.keep), or take a larger medium.",
+            "请清理空间、减少保留份数（backup.keep）或换用更大的介质。";
+    }
+    4017 BACKUP_ABSENT Fault {
+        what: "There are no backups in this folder.", "该文件夹中没有备份。";
+        why: "It is another folder, or the medium is not plugged in.", "文件夹不对，或介质未插入。";
+        remedy: "Check backup.folder or --from; `posthouse backup create` makes the first one.",
+            "请检查 backup.folder 或 --from；首份备份由 `posthouse backup create` 创建。";
+    }
+    4018 BACKUP_BROKEN Fault {
+        what: "A file of a backup is not what was written.", "备份中的文件与写入时不同。";
+        why: "It was cut off, changed, moved, is missing, or belongs to another folder.",
+            "该文件被截断、改动、移动、缺失，或属于另一个文件夹。";
+        remedy: "Use another backup; `posthouse backup verify` says which ones are good.",
+            "请使用其他备份；`posthouse backup verify` 可查明哪些完好。";
+    }
+    4019 BACKUP_FOREIGN Fault {
+        what: "The folder has the backups of another site.", "该文件夹存有另一个站点的备份。";
+        why: "Two sites in one folder would take each other's backups away.",
+            "两个站点共用文件夹会互相删除备份。";
+        remedy: "Give this site a folder of its own: backup.folder.",
+            "请为本站点指定独立的文件夹：backup.folder。";
+    }
+    4020 BACKUP_UNSOUND Fault {
+        what: "A backup was read back and is not sound.", "备份读回后检查未通过。";
+        why: "What was copied has findings, so it is not kept as a good one.",
+            "复制的内容存在问题，因此不算作有效备份。";
+        remedy: "Run `posthouse store check` on the site, repair it, and make another.",
+            "请对站点运行 `posthouse store check`，修复后重新备份。";
+    }
+    4021 BACKUP_STOPPED Fault {
+        what: "The backup was not finished.", "备份未完成。";
+        why: "The desk stops, or files changed each time they were copied.",
+            "服务台正在停止，或文件在复制期间不断变化。";
+        remedy: "Make it again; the earlier backups are as they were.",
+            "请重新备份；此前的备份不受影响。";
+    }
+    4022 RESTORE_OCCUPIED Fault {
+        what: "There is a site in this data folder.", "该数据文件夹中已有站点。";
+        why: "A backup is not put over it unasked.", "未经确认不会用备份覆盖它。";
+        remedy: "Name an empty folder with --data, or keep the old site beside it: --beside.",
+            "请用 --data 指定空文件夹，或用 --beside 将旧站点保留在旁边。";
+    }
+    4023 NO_ROOM Fault {
+        what: "The disk has not enough room for this.", "磁盘空间不足，无法执行。";
+        why: "Everything is made beside the old data first, and nothing was changed.",
+            "新数据须先在旧数据旁边生成；尚未做任何更改。";
+        remedy: "Free as much space as the message says, and try again.",
+            "请按消息所示释放空间后重试。";
     }
     4101 ROW_DAMAGED Finding {
         what: "An entry does not match its checksum.", "有条目与校验和不符。";

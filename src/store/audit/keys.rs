@@ -16,8 +16,44 @@ use zeroize::Zeroizing;
 use super::files;
 use crate::store::Fault;
 
-/// Name of the file in the log's folder, for a site without a key file.
-const FILE: &str = "key";
+/// The file in the data folder, for a site without a key file.
+pub const KEY_FILE: &str = "audit/key";
+
+/// The secrets of an audit log.
+pub struct AuditSecrets {
+    pub family: Family,
+    pub root: Secret,
+    /// Seed of the signing key.
+    pub signer: Secret,
+}
+
+/// The secrets in a data folder, of a site without a key file; `None` when it has none.
+///
+/// # Errors
+/// The disk fails, or the file is damaged.
+pub fn secrets(data: &Path) -> Result<Option<AuditSecrets>, Fault> {
+    let read = || {
+        let path = data.join(KEY_FILE);
+        if !path.try_exists()? {
+            return Ok(None);
+        }
+        let text = Zeroizing::new(fs::read_to_string(&path)?);
+        parse(&text).map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, KEY_FILE))
+    };
+    read().map_err(Fault::disk("audit log's key"))
+}
+
+/// Writes the secrets into a data folder.
+///
+/// # Errors
+/// The disk takes no writes.
+pub fn keep_secrets(data: &Path, secrets: &AuditSecrets) -> Result<(), Fault> {
+    let write = || {
+        files::make_folder(&data.join(super::FOLDER))?;
+        write(&data.join(KEY_FILE), secrets)
+    };
+    write().map_err(Fault::disk("audit log's key"))
+}
 
 /// What chains and signs.
 #[derive(Clone, Debug)]
@@ -43,17 +79,14 @@ impl AuditKeys {
     /// # Errors
     /// The disk fails, or there is no randomness.
     pub fn of_folder(data: &Path, family: Family) -> Result<Self, Fault> {
-        let folder = data.join(super::FOLDER);
-        let read = || {
-            files::make_folder(&folder)?;
-            let path = folder.join(FILE);
-            if !path.try_exists()? {
-                make(&path, family)?;
-            }
-            let text = Zeroizing::new(fs::read_to_string(&path)?);
-            parse(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "audit/key"))
-        };
-        read().map_err(Fault::disk("audit log's key"))
+        if let Some(AuditSecrets { family, root, signer }) = secrets(data)? {
+            return Ok(Self::of_secrets(family, root, &signer).ok_or(NONE)?);
+        }
+        let random = || Token::random().map_err(|fault| KeyFault::NoRandomness(fault));
+        let secret = |token: &Token| Zeroizing::new(*token.as_bytes());
+        let (root, signer) = (secret(&random()?), secret(&random()?));
+        keep_secrets(data, &AuditSecrets { family, root: root.clone(), signer: signer.clone() })?;
+        Ok(Self::of_secrets(family, root, &signer).ok_or(NONE)?)
     }
 
     fn of_secrets(family: Family, root: Secret, seed: &Secret) -> Option<Self> {
@@ -71,11 +104,10 @@ impl AuditKeys {
 const NONE: KeyFault = KeyFault::NoKeyFile;
 
 /// One line: family, root and signer's seed.
-fn make(path: &Path, family: Family) -> io::Result<()> {
-    let random = || Token::random().map_err(io::Error::other);
-    let (root, seed) = (random()?, random()?);
-    let digits = |token: &Token| Zeroizing::new(hex(token.as_bytes()));
-    let text = Zeroizing::new(format!("{} {} {}\n", family.name(), *digits(&root), *digits(&seed)));
+fn write(path: &Path, secrets: &AuditSecrets) -> io::Result<()> {
+    let AuditSecrets { family, root, signer } = secrets;
+    let (root, signer) = (Zeroizing::new(hex(&**root)), Zeroizing::new(hex(&**signer)));
+    let text = Zeroizing::new(format!("{} {} {}\n", family.name(), *root, *signer));
     let fresh = path.with_extension("new");
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
@@ -85,10 +117,10 @@ fn make(path: &Path, family: Family) -> io::Result<()> {
     path.parent().map_or(Ok(()), files::sync_folder)
 }
 
-fn parse(text: &str) -> Option<AuditKeys> {
+fn parse(text: &str) -> Option<AuditSecrets> {
     let mut words = text.split_ascii_whitespace();
     let family = Family::from_name(words.next()?)?;
     let root = Zeroizing::new(*Token::from_hex(words.next()?)?.as_bytes());
-    let seed = Zeroizing::new(*Token::from_hex(words.next()?)?.as_bytes());
-    AuditKeys::of_secrets(family, root, &seed)
+    let signer = Zeroizing::new(*Token::from_hex(words.next()?)?.as_bytes());
+    Some(AuditSecrets { family, root, signer })
 }

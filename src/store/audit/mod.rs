@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use posthouse_crypto::audit::{Chain, Head};
 use posthouse_crypto::keystore::StoreFault;
 
-pub use self::keys::AuditKeys;
+pub use self::keys::{AuditKeys, AuditSecrets, KEY_FILE, keep_secrets, secrets};
 pub use self::page::{Page, Query, Row, page};
 pub use self::read::{
     Found, Located, act_text, acts_in, export, last_position, newest, pieces, verify, whole_lines,

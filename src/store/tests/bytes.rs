@@ -42,6 +42,10 @@ impl Disk for Counting {
         self.disk.rename(from, to)
     }
 
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.disk.list(folder)
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         self.disk.remove(name)
     }
