@@ -37,6 +37,7 @@ impl Desk {
         drop(fs::remove_dir_all(&base));
         fs::create_dir_all(base.join("data/tls")).unwrap();
         fs::write(base.join("data/tls/ca.key"), "an authority's key").unwrap();
+        fs::write(base.join("data/lock"), "").unwrap();
         let passphrase = |name: &str| {
             let path = base.join(name);
             fs::write(&path, format!("the passphrase of {name}\n")).unwrap();
@@ -245,7 +246,7 @@ fn what_did_not_change_is_not_written_twice() {
     let mut engine = desk.open();
     desk.fill(&mut engine, 4_000);
     let first = desk.create(&engine, &home, 5).unwrap();
-    assert!(first.written > 1_000_000, "{first:?}");
+    assert!(first.written > 900_000, "{first:?}");
     let second = desk.create(&engine, &home, 6).unwrap();
     assert_eq!(second.bytes, first.bytes);
     // The secrets are sealed anew each time.
