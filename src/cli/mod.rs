@@ -13,6 +13,7 @@ use crate::config::{self, Inputs, Loaded};
 
 mod agent;
 mod audit;
+mod backup;
 mod cert;
 mod completions;
 mod config_command;
@@ -22,6 +23,7 @@ mod keystore;
 mod man;
 mod operate;
 mod report;
+mod seal;
 mod serve;
 mod setup;
 mod store;
@@ -50,6 +52,8 @@ enum Command {
     Duties(duties::DutiesCommand),
     /// The log of who did what.
     Audit(audit::AuditCommand),
+    /// Sealed copies of the site, and the way back.
+    Backup(backup::BackupCommand),
     /// The data folder.
     Store(store::StoreCommand),
     /// The certificate.
@@ -144,6 +148,7 @@ impl Command {
             Self::Agent(command) => command.run(out),
             Self::Duties(command) => command.run(out, language),
             Self::Audit(command) => command.run(out, language),
+            Self::Backup(command) => command.run(out, language),
             Self::Store(command) => command.run(out, language),
             Self::Cert(command) => command.run(out, language),
             Self::Doctor(command) => command.run(out, language),

@@ -1,4 +1,4 @@
-//! `posthouse store check|repair|restored|rotate|erase|dump`: through the running process, or on
+//! `posthouse store check|repair|restored|rotate|seal|unseal|erase|dump`: through the running process, or on
 //! the folder itself when there is none.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::operate::{Absent, has_site, operate};
-use super::{Ending, Failure, Settings, audit, report};
+use super::{Ending, Failure, Settings, audit, report, seal};
 use crate::base::code::{self, Code};
 use crate::base::{Clock as _, ConversationId, Language};
 use crate::desk::{Body, Content, Entry, Gone, Who};
@@ -64,6 +64,22 @@ enum Action {
         #[arg(long, conflicts_with = "drop_old")]
         status: bool,
     },
+    /// Seal a plain site with the keys of `crypto.key`; the service is stopped.
+    Seal {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a sealed site in the clear; the service is stopped.
+    Unseal {
+        #[command(flatten)]
+        settings: Settings,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Erase a conversation for ever: texts, files, the visitor's details.
     Erase {
         #[command(flatten)]
@@ -99,6 +115,8 @@ impl StoreCommand {
                 };
                 rotate(&settings, request, out)
             }
+            Action::Seal { settings, json } => seal::run(&settings, true, json, out, language),
+            Action::Unseal { settings, json } => seal::run(&settings, false, json, out, language),
             Action::Erase { settings, conversation, json } => {
                 erase(&settings, conversation, json, out, language)
             }

@@ -7,7 +7,7 @@ use super::problem::{self, Hint, Problem};
 use super::tree::{Node, Place, Source};
 use super::value::{is_base_url, is_host_name, is_log_level};
 use crate::base::code::{self, Code};
-use crate::base::limits::AUDIT_DAYS_LEAST;
+use crate::base::limits::{AUDIT_DAYS_LEAST, BACKUP_HOURS, BACKUP_KEEP, BACKUP_KEEP_DAYS};
 
 /// A path is taken from the folder of the file it stands in; `credential:NAME` is a file of the
 /// service manager's credentials folder.
@@ -34,6 +34,8 @@ pub fn settle_paths(config: &mut Config, tree: &Node, credentials: Option<&str>)
         (&mut config.metrics.token_file, "metrics.token_file"),
         (&mut config.crypto.key.passphrase_file, "crypto.key.passphrase_file"),
         (&mut config.crypto.key.agent_socket, "crypto.key.agent_socket"),
+        (&mut config.backup.folder, "backup.folder"),
+        (&mut config.backup.passphrase_file, "backup.passphrase_file"),
     ] {
         if let Some(path) = path {
             settle(path, key);
@@ -69,6 +71,7 @@ pub fn check(config: &Config, tree: &Node) -> Vec<Problem> {
     }
     partners(config, &mut found);
     key(config, &mut found);
+    backup(config, &mut found);
     files(config, &mut found);
     found.problems
 }
@@ -115,6 +118,28 @@ fn key(config: &Config, found: &mut Found<'_>) {
         (Some(_), None) => found.add(code::CONFIG_CONFLICT, SOCKET, Hint::Partner(LABEL)),
         (None, Some(_)) => found.add(code::CONFIG_CONFLICT, LABEL, Hint::Partner(SOCKET)),
         (Some(_), Some(_)) | (None, None) => {}
+    }
+}
+
+/// Folder and passphrase belong together, and the folder lies elsewhere.
+fn backup(config: &Config, found: &mut Found<'_>) {
+    const FOLDER: &str = "backup.folder";
+    const PASSPHRASE: &str = "backup.passphrase_file";
+    let backup = &config.backup;
+    for (key, value, (least, most)) in [
+        ("backup.every_hours", backup.every_hours, BACKUP_HOURS),
+        ("backup.keep", backup.keep, BACKUP_KEEP),
+        ("backup.keep_days", backup.keep_days, BACKUP_KEEP_DAYS),
+    ] {
+        found.range(key, value, least, most);
+    }
+    match (&backup.folder, &backup.passphrase_file) {
+        (Some(_), None) => found.add(code::CONFIG_CONFLICT, FOLDER, Hint::Partner(PASSPHRASE)),
+        (None, Some(_)) => found.add(code::CONFIG_CONFLICT, PASSPHRASE, Hint::Partner(FOLDER)),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    if backup.folder.as_ref().is_some_and(|folder| folder.starts_with(&config.data)) {
+        found.add(code::CONFIG_CONFLICT, FOLDER, Hint::Partner("data"));
     }
 }
 

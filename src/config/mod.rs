@@ -3,6 +3,7 @@
 //! file, line, key and value; nothing else in the house reads variables or files of settings.
 
 mod audit;
+mod backup;
 mod check;
 mod crypto;
 mod key;
@@ -17,6 +18,7 @@ mod tree;
 mod value;
 
 pub use audit::Audit;
+pub use backup::Backup;
 pub use crypto::{ClientCertificates, Crypto, National, Profile, SmHint, TlsFamily};
 pub use key::Key;
 pub use load::{Inputs, Loaded, Reloaded, load, reload};

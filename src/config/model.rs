@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Audit;
+use super::backup::Backup;
 use super::crypto::{ClientCertificates, Crypto, National, SmHint, TlsFamily};
 use super::value::Network;
 use crate::base::{Language, limits};
@@ -43,6 +44,7 @@ pub struct Config {
     pub endpoints: Vec<String>,
     pub store: Store,
     pub audit: Audit,
+    pub backup: Backup,
     pub limits: Limits,
     pub metrics: Metrics,
     pub log: Log,
@@ -213,6 +215,7 @@ impl Default for Config {
             endpoints: Vec::new(),
             store: Store::default(),
             audit: Audit::default(),
+            backup: Backup::default(),
             limits: Limits::default(),
             metrics: Metrics::default(),
             log: Log::default(),

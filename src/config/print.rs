@@ -85,6 +85,11 @@ fn collect(prefix: &str, schema: &Value, default: &Value, found: &mut Vec<Settin
 
 /// Settings that apply at once when the process is told to reload; all others at the next start.
 const RELOADED: &[&str] = &[
+    "backup.every_hours",
+    "backup.folder",
+    "backup.keep",
+    "backup.keep_days",
+    "backup.passphrase_file",
     "endpoints",
     "limits.attachment_mib",
     "limits.connections_max",
@@ -106,6 +111,7 @@ const RELOADED: &[&str] = &[
 pub fn reloaded(in_force: &Config, new: &Config) -> Config {
     let mut next = in_force.clone();
     next.endpoints.clone_from(&new.endpoints);
+    next.backup = new.backup.clone();
     next.limits = new.limits.clone();
     next.log.level.clone_from(&new.log.level);
     next.metrics = new.metrics.clone();

@@ -6,6 +6,7 @@ use crate::base::code::{Code, Family};
 use crate::base::{Language, Text};
 
 mod audit;
+mod backup;
 mod certificate;
 mod clock;
 mod data;
@@ -19,7 +20,7 @@ mod site;
 mod store;
 
 pub use probe::{
-    Authority, Certificate, Descriptors, Disk, Folder, Listener, Memory, Probe, Store,
+    Authority, Backup, Certificate, Descriptors, Disk, Folder, Listener, Memory, Probe, Store,
 };
 
 /// One thing that can be wrong.
@@ -46,6 +47,7 @@ pub const CATALOGUE: &[Check] = &[
     disk::CHECK,
     store::CHECK,
     audit::CHECK,
+    backup::CHECK,
     certificate::CHECK,
     listener::CHECK,
     descriptors::CHECK,

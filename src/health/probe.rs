@@ -18,6 +18,8 @@ pub struct Probe {
     pub audit_older: bool,
     /// The site's log ended before an act that the audit log tells of.
     pub store_older: bool,
+    /// Of a site that is to be backed up.
+    pub backup: Option<Backup>,
     pub certificates: Vec<Certificate>,
     /// The site's own that are in use.
     pub authorities: Vec<Authority>,
@@ -55,6 +57,16 @@ pub struct Store {
     /// Journal bytes that wait for the database, and how many fit.
     pub journal_used_bytes: u64,
     pub journal_size_bytes: u64,
+}
+
+/// The schedule of backups, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    pub folder: String,
+    /// Time between two.
+    pub every_ms: u64,
+    /// When the last good one was begun; `None`: never.
+    pub last_ms: Option<u64>,
 }
 
 /// An authority of the site, which its people installed.
@@ -116,6 +128,7 @@ impl Probe {
             audit_behind: false,
             audit_older: false,
             store_older: false,
+            backup: None,
             certificates: vec![Certificate {
                 kind: "international",
                 not_before_ms: 1_790_000_000_000,

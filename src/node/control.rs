@@ -51,6 +51,9 @@ pub enum Request {
     Rotation,
     /// Drops older masters when nothing needs them; the same as a row now and then.
     DropOldKeys,
+    /// Makes a backup; answers what was made. Without a folder or passphrase file: those of the
+    /// configuration.
+    BackupCreate { folder: Option<PathBuf>, passphrase_file: Option<PathBuf> },
     /// A row for each issue: `{check, code, about}`.
     Doctor,
     /// Writes down in the audit log what a command did, and signs the log.

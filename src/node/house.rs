@@ -55,7 +55,7 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
         audit_days: config.audit.keep_days,
         store: store::Options {
             keys: keys.as_ref().and_then(KeyFile::keys),
-            ..store_options(config)
+            ..plain_options(config)
         },
         shards: std::thread::available_parallelism()
             .map_or(1, |cores| u8::try_from(cores.get()).unwrap_or(u8::MAX)),
@@ -74,7 +74,7 @@ pub async fn build(config: &Config, claim_code: Option<Private>) -> Result<House
 /// The keys do not open, or the folder was made without any.
 pub fn sealed_options(config: &Config, now: Wall) -> Result<store::Options, Fault> {
     let keys = key_file(config, now)?;
-    Ok(store::Options { keys: keys.and_then(|file| file.keys()), ..store_options(config) })
+    Ok(store::Options { keys: keys.and_then(|file| file.keys()), ..plain_options(config) })
 }
 
 /// The site's keys, made when the folder has no store yet; `None` for a site that is not sealed.
@@ -98,7 +98,9 @@ pub fn audit_keys(config: &Config, keys: Option<&KeyFile>) -> Result<AuditKeys, 
     }
 }
 
-fn family(config: &Config) -> Family {
+/// The algorithms of what lies on the disk.
+#[must_use]
+pub fn family(config: &Config) -> Family {
     match config.crypto.profile {
         Profile::National => Family::National,
         Profile::International | Profile::Both => Family::International,
@@ -119,7 +121,8 @@ pub fn key_source(config: &Config) -> Option<Source> {
 }
 
 /// Where and how the store of a configuration lies, without keys.
-fn store_options(config: &Config) -> store::Options {
+#[must_use]
+pub fn plain_options(config: &Config) -> store::Options {
     store::Options {
         dir: config.data.clone(),
         segments: JOURNAL_SEGMENTS,

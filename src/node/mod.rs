@@ -1,5 +1,6 @@
 //! Composition root: builds, supervises and drains everything; the only room that knows all others.
 
+mod backup;
 pub mod banner;
 pub mod clock;
 pub mod control;
@@ -20,7 +21,9 @@ pub mod upkeep;
 
 use std::path::Path;
 
-pub use house::{House, audit_keys, build, key_file, key_source, runtime, sealed_options};
+pub use house::{
+    House, audit_keys, build, family, key_file, key_source, plain_options, runtime, sealed_options,
+};
 pub use offline::{OperateFault, operate, probe_offline};
 
 use crate::base::Language;

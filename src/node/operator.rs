@@ -56,6 +56,14 @@ impl No {
     pub(super) fn of(code: Code, about: String) -> Self {
         Self { code, about }
     }
+
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.code == code
+    }
+
+    pub(super) fn parts(self) -> (Code, String) {
+        (self.code, self.about)
+    }
 }
 
 impl Operator {
@@ -90,6 +98,9 @@ impl Operator {
             Request::Rotate => self.rotate_keys().await,
             Request::Rotation => self.rotation(),
             Request::DropOldKeys => self.drop_old_keys(rows).await,
+            Request::BackupCreate { folder, passphrase_file } => {
+                self.create_backup(folder, passphrase_file, rows).await
+            }
             Request::Doctor => self.doctor(rows).await,
             Request::Audited { what, about } => self.note(&what, about).await,
             Request::Reload => self.reload(rows).await,
@@ -306,15 +317,19 @@ impl Operator {
 }
 
 /// What commands do by themselves, in files of the data folder.
-pub const NOTES: [&str; 8] = [
+pub const NOTES: [&str; 12] = [
     "audit.export",
     "audit.verify",
+    "backup.restore",
+    "backup.verify",
     "ca.renew",
     "cert.import",
     "cert.issue",
     "cert.renew",
     "cert.revoke",
     "store.restored",
+    "store.seal",
+    "store.unseal",
 ];
 
 /// The requests that the desk does not write down itself.
@@ -325,6 +340,7 @@ fn audited(request: &Request) -> Option<&'static str> {
         Request::Reload => Some("config.reload"),
         Request::Rotate => Some("key.rotate"),
         Request::DropOldKeys => Some("key.drop-old"),
+        Request::BackupCreate { .. } => Some("backup.create"),
         Request::Setup { .. }
         | Request::AgentAdd { .. }
         | Request::AgentList

@@ -11,7 +11,10 @@ use super::identity::{self, Shown};
 use crate::actors::Aged;
 use crate::base::Wall;
 use crate::config::Config;
-use crate::health::{Authority, Certificate, Descriptors, Disk, Folder, Memory, Probe, Store};
+use crate::health::{
+    Authority, Backup, Certificate, Descriptors, Disk, Folder, Memory, Probe, Store,
+};
+use crate::store::backup::last;
 
 /// What only the running site knows.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +44,7 @@ pub fn gather(config: &Config, now: Wall, certificates: &[Shown], live: Option<L
         audit_behind: live.audit_behind,
         audit_older: live.aged.audit,
         store_older: live.aged.store,
+        backup: backup(config),
         certificates: certificates.iter().map(certificate).collect(),
         authorities: identity::own_authorities(config).iter().map(authority).collect(),
         listeners: Vec::new(),
@@ -49,6 +53,12 @@ pub fn gather(config: &Config, now: Wall, certificates: &[Shown], live: Option<L
         claimed: running.then_some(live.claimed),
         plugins: config.plugins.len(),
     }
+}
+
+fn backup(config: &Config) -> Option<Backup> {
+    let folder = config.backup.folder.as_ref()?.display().to_string();
+    let every_ms = u64::from(config.backup.every_hours) * 3_600_000;
+    Some(Backup { folder, every_ms, last_ms: last(&config.data) })
 }
 
 fn certificate(shown: &Shown) -> Certificate {

@@ -16,7 +16,7 @@ use super::operator::Operator;
 use super::presence::Presence;
 use super::probe::{self, Live};
 use super::reload::{self, Reloaded};
-use super::{Fault, House, Start, banner, build, control, identity};
+use super::{Fault, House, Start, backup, banner, build, control, identity};
 use crate::actors::{Deed, Doer};
 use crate::base::limits::{DRAIN_PATIENCE_MS, JOURNAL_SEGMENTS, RESTART_MS};
 use crate::base::{Language, Private, code};
@@ -162,11 +162,14 @@ async fn keep_certificate(acme: Option<(Acme, Arc<Presented>)>, house: &House) {
     std::future::pending::<()>().await;
 }
 
-/// Serves the control socket. Without it the desk runs all the same, and says so.
+/// Makes backups and serves the control socket. Without it the desk runs all the same, and says so.
 async fn attend(path: &Path, operator: Operator) {
-    let ended = control::listen(path, operator).await;
-    tracing::error!(?ended, path = %path.display(), "no control socket");
-    std::future::pending::<()>().await;
+    let backups = backup::keep(operator.clone());
+    let commands = async {
+        let ended = control::listen(path, operator).await;
+        tracing::error!(?ended, path = %path.display(), "no control socket");
+    };
+    tokio::join!(backups, commands);
 }
 
 /// The signals that the desk answers.

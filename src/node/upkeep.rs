@@ -49,7 +49,7 @@ impl Operator {
 
 /// When a command hears how far its work is: at once, so that it knows that somebody listens, and
 /// then by time, because a busy disk reads few entries a minute.
-fn pulse() -> Interval {
+pub(super) fn pulse() -> Interval {
     let mut pulse = tokio::time::interval(Duration::from_millis(TELL_MS));
     pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
     pulse
@@ -57,7 +57,7 @@ fn pulse() -> Interval {
 
 /// Does some work while the command hears at each pulse that `entries` were seen; ends it when the
 /// command went away.
-async fn telling<T>(
+pub(super) async fn telling<T>(
     rows: &mpsc::Sender<Line>,
     pulse: &mut Interval,
     entries: u64,

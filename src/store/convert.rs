@@ -84,11 +84,12 @@ pub fn seal(
 ///
 /// # Errors
 /// As `seal`.
-pub fn unseal(options: &Options, file: &KeyFile) -> Result<Converted, Fault> {
+pub fn unseal(options: &Options, source: &key::Source) -> Result<Converted, Fault> {
     let _lock = options.lock()?;
     if !sealed::is_sealed(&Folder::new(&options.dir))? {
         return Ok(Converted::Nothing);
     }
+    let file = key::open(&options.dir, source)?;
     let secret = |kind| file.newest(kind).map(|entry| entry.secret.clone());
     let secrets = secret(Kind::AuditRoot).zip(secret(Kind::AuditSigner));
     let family = file.family();

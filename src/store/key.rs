@@ -165,7 +165,10 @@ fn save(path: &Path, file: &KeyFile) -> Result<(), Fault> {
 }
 
 impl Source {
-    pub(super) fn with<T>(&self, work: impl FnOnce(Opener<'_>) -> Result<T, KeyFault>) -> Result<T, Fault> {
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(Opener<'_>) -> Result<T, KeyFault>,
+    ) -> Result<T, Fault> {
         match self {
             Self::Passphrase(path) => {
                 let passphrase = read(path).map_err(|source| Fault::Passphrase {

@@ -249,7 +249,8 @@ mod tests {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             if path.is_dir() {
                 let below = tree(&path);
-                found.extend(below.into_iter().map(|(file, text)| (format!("{name}/{file}"), text)));
+                found
+                    .extend(below.into_iter().map(|(file, text)| (format!("{name}/{file}"), text)));
             } else {
                 found.push((name, fs::read_to_string(&path).unwrap()));
             }
@@ -259,7 +260,8 @@ mod tests {
     }
 
     fn folder(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("posthouse-swap-{name}-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("posthouse-swap-{name}-{}", std::process::id()));
         drop(fs::remove_dir_all(&path));
         fs::create_dir_all(path.join("blobs/01")).unwrap();
         let old = [("store.redb", "old"), ("keys", "old"), ("lock", ""), ("blobs/01/a", "old")];

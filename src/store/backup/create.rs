@@ -46,12 +46,7 @@ pub struct Site<'a> {
 /// # Errors
 /// The folder is not within reach, full, or another site's; the copy is not sound; or it was
 /// stopped. The earlier backups are as they were.
-pub fn create(
-    site: Site<'_>,
-    home: &Repository,
-    now: Wall,
-    stop: Stop<'_>,
-) -> Result<Made, Fault> {
+pub fn create(site: Site<'_>, home: &Repository, now: Wall, stop: Stop<'_>) -> Result<Made, Fault> {
     let scratch = Scratch::begin(site.data)?;
     let name = next_name(home, now)?;
     own(site, home)?;
@@ -404,7 +399,8 @@ struct Earlier<'a> {
 impl<'a> Earlier<'a> {
     /// One that does not read is as none.
     fn open(home: &'a Repository, name: Option<&str>) -> Self {
-        let lines = name.and_then(|name| Lines::open(home, name, true).ok()).map(|(_, lines)| lines);
+        let lines =
+            name.and_then(|name| Lines::open(home, name, true).ok()).map(|(_, lines)| lines);
         Self { lines, current: None }
     }
 

@@ -18,37 +18,19 @@ pub enum Line {
     /// The first one.
     Backup(Head),
     /// The site's secrets, of a sealed site: a key file that the folder's own key opens.
-    Secrets {
-        piece: String,
-    },
+    Secrets { piece: String },
     /// Rows of a table.
-    Rows {
-        table: String,
-        piece: String,
-        bytes: u64,
-    },
+    Rows { table: String, piece: String, bytes: u64 },
     /// An attachment as it lies on the disk; the lines are in the order of the ids.
     Blob(BlobLine),
     /// An attachment whose file was missing.
-    Missing {
-        id: String,
-    },
+    Missing { id: String },
     /// Part of the keys of conversations, in order.
-    Bodies {
-        piece: String,
-        bytes: u64,
-    },
+    Bodies { piece: String, bytes: u64 },
     /// Another file of the data folder.
-    File {
-        path: String,
-        piece: String,
-        bytes: u64,
-    },
+    File { path: String, piece: String, bytes: u64 },
     /// The last one.
-    End {
-        lines: u64,
-        bytes: u64,
-    },
+    End { lines: u64, bytes: u64 },
 }
 
 /// An attachment's line.

@@ -49,9 +49,10 @@ impl Desk {
     }
 
     pub fn options(&self, data: &Path) -> Options {
-        let keys = self.source.as_ref().and_then(|source| {
-            key::open_or_make(data, source, self.family, at(1)).unwrap().keys()
-        });
+        let keys = self
+            .source
+            .as_ref()
+            .and_then(|source| key::open_or_make(data, source, self.family, at(1)).unwrap().keys());
         let segment_bytes = SHAPE.segment_bytes;
         Options { segments: 3, segment_bytes, keys, ..Options::new(data.to_owned()) }
     }
@@ -234,7 +235,8 @@ fn a_backup_that_is_made_while_everybody_writes_is_one_moment_of_the_log() {
         made.join().unwrap().unwrap()
     });
     let (data, _) = desk.restore(&home, &made.name);
-    let (all, copy) = (texts(&reader, Feed::Site), texts(&desk.open_at(&data).reader(), Feed::Site));
+    let (all, copy) =
+        (texts(&reader, Feed::Site), texts(&desk.open_at(&data).reader(), Feed::Site));
     assert_eq!(copy.as_slice(), &all[..copy.len()], "a beginning of the log, without a hole");
     assert!(copy.len() >= 3_005 && copy.len() < all.len());
 }
@@ -275,7 +277,8 @@ fn a_backup_that_is_not_what_was_written_is_refused_with_its_file() {
     let foreign = other.create(&engine, &other.repository(), 5).unwrap().name;
     assert_eq!(foreign, name);
     let folder = desk.base.join("backups");
-    let all: Vec<PathBuf> = files(&folder).into_iter().filter(|path| !path.ends_with("keys")).collect();
+    let all: Vec<PathBuf> =
+        files(&folder).into_iter().filter(|path| !path.ends_with("keys")).collect();
     let refused = |what: &str, path: &Path| match desk.verify(&home, &name) {
         Err(Fault::BackupBroken { file }) => {
             assert_eq!(file, path.display().to_string(), "{what}");

@@ -58,8 +58,7 @@ fn a_store_is_sealed_and_opened_again_with_nothing_lost() {
         fs::write(&passphrase, "the passphrase of the site\n").unwrap();
         let source = key::Source::Passphrase(passphrase);
         let sealed = seal(&options, &source, family, at(9)).unwrap();
-        let done =
-            Converted::Done { entries: 505, conversations: 3, attachments: 2 };
+        let done = Converted::Done { entries: 505, conversations: 3, attachments: 2 };
         assert_eq!(sealed, done);
         assert_eq!(seal(&options, &source, family, at(9)).unwrap(), Converted::Nothing);
         assert!(!holds(&desk.data, WORDS));
@@ -77,10 +76,10 @@ fn a_store_is_sealed_and_opened_again_with_nothing_lost() {
         let erased = seen(&desk);
         assert!(erased.0[2].iter().all(|text| ["deleted", "erased"].contains(&text.as_str())));
 
-        let opened = unseal(&options, &file).unwrap();
+        let opened = unseal(&options, &source).unwrap();
         let done = Converted::Done { entries: 507, conversations: 3, attachments: 2 };
         assert_eq!(opened, done);
-        assert_eq!(unseal(&options, &file).unwrap(), Converted::Nothing);
+        assert_eq!(unseal(&options, &source).unwrap(), Converted::Nothing);
         desk.source = None;
         assert_eq!(seen(&desk), erased, "what was erased stays erased");
         audited(&desk, &AuditKeys::of_folder(&desk.data, family).unwrap(), "plain again");
