@@ -220,9 +220,10 @@ fn restore(
     let cache_bytes = config.store.redb_cache_bytes();
     let target = Target { data: &config.data, source: source.as_ref(), beside, cache_bytes };
     let restored = backup::restore(&home, &name, target, &GO_ON);
-    let (restored, epoch, former) = restored.map_err(|fault| match fault {
-        Fault::InUse => Failure::coded(code::CLI_STOP_FIRST, config.data.display().to_string()),
-        fault => failed(&fault),
+    let (restored, epoch, former) = restored.map_err(|fault| {
+        let used = fault.code() == code::STORE_IN_USE;
+        let stop = || Failure::coded(code::CLI_STOP_FIRST, config.data.display().to_string());
+        if used { stop() } else { failed(&fault) }
     })?;
     let former = former.as_deref().map(Path::display).map(|path| path.to_string());
     let more = json!({ "epoch": epoch.to_string(), "former": former });

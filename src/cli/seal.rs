@@ -11,7 +11,7 @@ use crate::base::{Clock as _, Language};
 use crate::config::Key;
 use crate::node;
 use crate::node::clock::SystemClock;
-use crate::store::{self, Converted, Fault};
+use crate::store::{self, Converted};
 
 pub fn run(
     settings: &Settings,
@@ -37,9 +37,10 @@ pub fn run(
         config.crypto.key = Key::default();
         converted
     };
-    let converted = converted.map_err(|fault| match fault {
-        Fault::InUse => Failure::coded(code::CLI_STOP_FIRST, data),
-        fault => Failure::coded(fault.code(), fault.to_string()),
+    let converted = converted.map_err(|fault| {
+        let (code, about) = (fault.code(), fault.to_string());
+        let used = code == code::STORE_IN_USE;
+        if used { Failure::coded(code::CLI_STOP_FIRST, data) } else { Failure::coded(code, about) }
     })?;
     let (entries, conversations, attachments) = match converted {
         Converted::Unsound(findings) => {

@@ -82,7 +82,7 @@ impl AuditKeys {
         if let Some(AuditSecrets { family, root, signer }) = secrets(data)? {
             return Ok(Self::of_secrets(family, root, &signer).ok_or(NONE)?);
         }
-        let random = || Token::random().map_err(|fault| KeyFault::NoRandomness(fault));
+        let random = || Token::random().map_err(KeyFault::NoRandomness);
         let secret = |token: &Token| Zeroizing::new(*token.as_bytes());
         let (root, signer) = (secret(&random()?), secret(&random()?));
         keep_secrets(data, &AuditSecrets { family, root: root.clone(), signer: signer.clone() })?;

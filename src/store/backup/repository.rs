@@ -283,10 +283,8 @@ impl Repository {
 
     /// A file that is missing or too short is not what was written.
     fn unread(&self, path: &str, error: io::Error) -> Fault {
-        match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => self.broken(path),
-            _other => self.at(path)(error),
-        }
+        let kinds = [io::ErrorKind::NotFound, io::ErrorKind::UnexpectedEof];
+        if kinds.contains(&error.kind()) { self.broken(path) } else { self.at(path)(error) }
     }
 }
 
