@@ -209,6 +209,7 @@ fn another() -> Config {
         endpoints: ['https://a.example']
         store: {min_commit_interval_ms: 1, journal_segment_mib: 1, redb_cache_mib: 5}
         audit: {keep_days: 200}
+        backup: {folder: /b, passphrase_file: /p, every_hours: 6, keep: 9, keep_days: 9}
         limits: {attachment_mib: 1, connections_max: 16}
         metrics: {token_file: t}
         log: {level: debug, format: json}
@@ -236,6 +237,27 @@ fn a_credential_is_a_file_of_the_service_managers_folder() {
     let variables = vec![("CREDENTIALS_DIRECTORY".to_owned(), credentials)];
     let loaded = load(&Inputs { file: Some(file), variables, flags: Vec::new() }).unwrap();
     assert_eq!(loaded.config.metrics.token_file.unwrap(), folder.0.join("metrics"));
+}
+
+#[test]
+fn backups_need_a_passphrase_and_a_folder_elsewhere() {
+    let folder = Folder::new("backups");
+    let conflict = |yaml: &str| first(folder.load(yaml)).key;
+    assert_eq!(conflict("backup: {folder: /b}"), "backup.folder");
+    assert_eq!(conflict("backup: {passphrase_file: /p}"), "backup.passphrase_file");
+    let inside = "data: /d\nbackup: {folder: /d/b, passphrase_file: /p}";
+    assert_eq!(conflict(inside), "backup.folder");
+    let both = "backup: {folder: /b, passphrase_file: /p";
+    for (key, values) in
+        [("every_hours", [0, 8_761]), ("keep", [0, 1_001]), ("keep_days", [0, 36_501])]
+    {
+        for value in values {
+            let problem = first(folder.load(&format!("{both}, {key}: {value}}}")));
+            assert_eq!(problem.code, code::CONFIG_OUT_OF_RANGE, "{key}: {value}");
+        }
+    }
+    let loaded = folder.load(&format!("{both}}}")).unwrap().config.backup;
+    assert_eq!((loaded.every_hours, loaded.keep, loaded.keep_days), (24, 30, 30));
 }
 
 #[test]

@@ -6,14 +6,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use posthouse_crypto::family::{Family, Secret};
+use posthouse_crypto::seal::key_file::{KeyFile, Kind, Opener, ROUNDS};
 use posthouse_crypto::seal::{
-    Aead, KEYED_HEAD, Keys, PAGE_BYTES, PageKeys, Purpose, RecordKeys, SEALED_PAGE_BYTES,
-    StreamReader,
+    Aead, CHUNK_BYTES, KEYED_HEAD, Keys, PAGE_BYTES, PageKeys, Purpose, RecordKeys,
+    SEALED_PAGE_BYTES, StreamReader,
 };
 
+use super::super::backup::{self, Repository, Retention};
 use super::super::journal::frame;
+use super::super::key::{self, Source};
 use super::super::sealed::SealedDisk;
 use super::super::storage::Folder;
 use super::super::tables::{put_varint, take_varint};
@@ -27,6 +31,7 @@ const TEXT: &[u8] = b"the words of one visitor";
 const NAME: &[u8] = b"Visitor Nameless";
 const FILE_TEXT: &[u8] = b"the content of a picture";
 const OTHER: &[u8] = b"what somebody else wrote";
+const PASSPHRASE: &str = "a passphrase for recovery\n";
 const SHAPE: Shape = Shape { segments: 3, segment_bytes: 16 * 1024 };
 
 fn masters(family: Family) -> Keys {
@@ -62,12 +67,82 @@ impl Site {
         site.key = site.raw_key(1).expect("the first conversation has the first slot");
         site.file = fs::read(site.blobs().path(BlobId(0x51))).unwrap();
         if erase {
-            let mut engine = site.open();
-            assert!(commit(&mut engine, [erased(1, 5_000)]));
-            while engine.shared().checkpoint().unwrap() {}
-            assert!(!site.blobs().path(BlobId(0x51)).exists());
+            site.erase();
         }
         site
+    }
+
+    fn erase(&self) {
+        let mut engine = self.open();
+        assert!(commit(&mut engine, [erased(1, 5_000)]));
+        while engine.shared().checkpoint().unwrap() {}
+        assert!(!self.blobs().path(BlobId(0x51)).exists());
+    }
+
+    /// Makes a backup into a folder of this name beside the site's, which it returns.
+    fn back_up(&self, folder: &str, ms: u64) -> Repository {
+        let (path, at) = (self.beside(folder), Wall { ms, trusted: true });
+        let source = self.recovery();
+        let file = self.dir.join(key::FILE);
+        if !file.exists() {
+            let one = |opener: Opener<'_>| KeyFile::new(self.keys.family(), opener, ROUNDS);
+            let mut keys = one(Opener::Passphrase(PASSPHRASE.trim_end().as_bytes())).unwrap();
+            keys.take(Kind::Master, "", 1, Secret::new([7; 32])).unwrap();
+            fs::write(file, keys.to_bytes().unwrap()).unwrap();
+        }
+        let home = Repository::open_or_make(&path, &source, self.keys.family(), at).unwrap();
+        let engine = self.open();
+        while engine.shared().checkpoint().unwrap() {}
+        let reader = engine.reader();
+        let (data, source) = (self.dir.as_path(), Some(&source));
+        let of = backup::Site { reader: &reader, data, source, cache_bytes: 1 << 20 };
+        backup::create(of, &home, at, &AtomicBool::new(false)).unwrap();
+        home
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.dir.with_extension(name)
+    }
+
+    fn recovery(&self) -> Source {
+        let path = self.beside("passphrase");
+        fs::write(&path, PASSPHRASE).unwrap();
+        Source::Passphrase(path)
+    }
+
+    /// Everything that who has the masters and the recovery passphrase can get out of a folder of
+    /// backups.
+    fn everything_in(&self, folder: &str) -> Found {
+        let path = self.beside(folder);
+        let file = key::open_file(&path.join("keys"), &self.recovery()).unwrap();
+        let wrap = RecordKeys::new(&file.keys().unwrap(), Purpose::Wrap).unwrap();
+        let mut found = Found::default();
+        for path in files(&path).iter().filter(|path| !path.ends_with("keys")) {
+            let bytes = fs::read(path).unwrap();
+            let (head, mut chunks) = bytes.split_first_chunk().unwrap();
+            let place = path.file_name().unwrap().as_encoded_bytes();
+            let reader = StreamReader::open(file.family(), &wrap, place, head).unwrap();
+            let (mut plain, mut number) = (Vec::new(), 0);
+            while !chunks.is_empty() {
+                let (chunk, rest) = chunks.split_at(chunks.len().min(CHUNK_BYTES + 16));
+                let mut chunk = chunk.to_vec();
+                plain.extend_from_slice(reader.chunk(number, rest.is_empty(), &mut chunk).unwrap());
+                (chunks, number) = (rest, number + 1);
+            }
+            found.plain.extend([bytes, plain]);
+        }
+        assert!(found.plain.len() > 16, "{} files", found.plain.len() / 2);
+        let bodies = found.plain.iter().filter(|plain| plain.starts_with(b"phbodies")).cloned();
+        for bodies in bodies.collect::<Vec<_>>() {
+            for slot in 1..bodies.len() as u64 / 64 {
+                if let Some(key) = self.opened_slot(&bodies, slot) {
+                    found.take(slot, key, self.keys.family());
+                }
+            }
+        }
+        found.unseal();
+        self.file_keys(&mut found);
+        found
     }
 
     fn open(&self) -> Engine {
@@ -129,7 +204,10 @@ impl Site {
 
     /// What stands in a slot, with the masters; `None` when nothing opens there.
     fn raw_key(&self, slot: u64) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.dir.join(body_keys::FILE)).unwrap();
+        self.opened_slot(&fs::read(self.dir.join(body_keys::FILE)).unwrap(), slot)
+    }
+
+    fn opened_slot(&self, bytes: &[u8], slot: u64) -> Option<Vec<u8>> {
         let at = usize::try_from(slot).unwrap() * 64;
         let mut sealed = bytes.get(at..at + 64)?.to_vec();
         let wrap = RecordKeys::new(&self.keys, Purpose::Body).unwrap();
@@ -147,9 +225,7 @@ impl Site {
         let bytes = fs::read(self.dir.join(body_keys::FILE)).unwrap();
         for slot in 1..bytes.len() as u64 / 64 {
             if let Some(key) = self.raw_key(slot) {
-                found.plain.push(key.clone());
-                let secret = Secret::new(key.try_into().unwrap());
-                found.keys.insert(slot, Aead::new(self.keys.family(), &secret));
+                found.take(slot, key, self.keys.family());
             }
         }
         found.unseal();
@@ -205,6 +281,8 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.dir));
+        drop(fs::remove_dir_all(self.beside("backups")));
+        drop(fs::remove_file(self.beside("passphrase")));
     }
 }
 
@@ -216,6 +294,13 @@ struct Found {
 }
 
 impl Found {
+    /// Two folders, or an old and a new backup, have the same slot.
+    fn take(&mut self, slot: u64, key: Vec<u8>, family: Family) {
+        self.plain.push(key.clone());
+        let secret = Secret::new(key.try_into().unwrap());
+        self.keys.insert(slot, Aead::new(family, &secret));
+    }
+
     /// Opens what conversations' keys sealed, wherever in the plain bytes it stands.
     fn unseal(&mut self) {
         let mut opened = Vec::new();
@@ -260,7 +345,8 @@ impl Found {
         }
         let (_, sealed) = rest.split_at_checked(length)?;
         // Its end is not written there; what follows is another row, a key or nothing.
-        let ends = (28..sealed.len().min(600)).filter(|end| sealed.get(*end) == Some(&0));
+        let next = [None, Some(&0), Some(&16)];
+        let ends = (28..=sealed.len().min(600)).filter(|end| next.contains(&sealed.get(*end)));
         { ends }.find_map(|end| {
             (1..=3_u128).find_map(|c| {
                 let place = [&b"c"[..], &ConversationId(c).to_bytes()].concat();
@@ -335,4 +421,41 @@ fn without_an_erasure_the_keys_of_the_site_find_it_all() {
     for (name, family) in [("control-n", Family::National), ("control-i", Family::International)] {
         assert_eq!(is_found(name, family, false), [true; 5], "text, name, file, key; and others'");
     }
+}
+
+/// What is found in a folder of backups. `before`: one was made before the erasure, too; `keep`: so
+/// many are kept then.
+fn is_backed_up(name: &str, family: Family, before: bool, erase: bool, keep: usize) -> [bool; 5] {
+    let site = Site::new(name, family, false);
+    if before {
+        site.back_up("backups", 1);
+    }
+    if erase {
+        site.erase();
+    }
+    let home = site.back_up("backups", 2);
+    let retention = Retention { most: keep, days: 1_000 };
+    backup::prune(&home, retention, Wall { ms: 3, trusted: true }).unwrap();
+    let found = site.everything_in("backups");
+    [TEXT, NAME, FILE_TEXT, site.key.as_slice(), OTHER].map(|needle| found.holds(needle))
+}
+
+#[test]
+fn a_backup_made_after_an_erasure_holds_neither_the_text_nor_its_key() {
+    let others = [false, false, false, false, true];
+    for (name, family) in [("kept-n", Family::National), ("kept-i", Family::International)] {
+        assert_eq!(is_backed_up(name, family, false, true, 9), others, "text, name, file, key");
+    }
+    let family = Family::International;
+    let pruned = is_backed_up("kept-gone", family, true, true, 1);
+    assert_eq!(pruned, others, "retention ends what the older one held");
+}
+
+/// The controls: a backup without the erasure, and one from before it, hold it all.
+#[test]
+fn without_an_erasure_or_before_it_a_backup_holds_it_all() {
+    for (name, family) in [("held-n", Family::National), ("held-i", Family::International)] {
+        assert_eq!(is_backed_up(name, family, false, false, 9), [true; 5]);
+    }
+    assert_eq!(is_backed_up("held-old", Family::International, true, true, 9), [true; 5]);
 }
