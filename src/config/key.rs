@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The operator's secret. With one of them a new site is sealed: database, journal, attachments. A
-/// site stays what it was made as.
+/// plain site becomes one by `posthouse store seal`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Key {
