@@ -20,6 +20,7 @@ pub mod test_reader;
 pub mod upkeep;
 
 use std::path::Path;
+use std::time::Duration;
 
 pub use house::{
     House, audit_keys, build, family, key_file, key_source, plain_options, runtime, sealed_options,
@@ -28,6 +29,7 @@ pub use offline::{OperateFault, operate, probe_offline};
 
 use crate::base::Language;
 use crate::base::code::{self, Code};
+use crate::base::limits::DRAIN_PATIENCE_MS;
 use crate::config::{Inputs, Loaded};
 use crate::{net, store};
 
@@ -85,5 +87,9 @@ impl From<net::NetFault> for Fault {
 /// A fault of the disk or the network at the start.
 pub fn run(start: Start) -> Result<(), Fault> {
     let logs = logs::start(&start.loaded.config.log);
-    runtime()?.block_on(serve::serve(start, logs))
+    let runtime = runtime()?;
+    let ended = runtime.block_on(serve::serve(start, logs));
+    // The store is closed by now; a backup that is looked over does not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(DRAIN_PATIENCE_MS));
+    ended
 }

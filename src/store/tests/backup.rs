@@ -3,12 +3,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use posthouse_crypto::family::Family;
 
 use super::super::backup::{self, Made, Repository, Retention, Scratch, Target};
 use super::super::key::{self, Source};
+use super::super::storage::{Disk, Storage};
 use super::*;
 use crate::base::{BlobId, Epoch};
 use crate::desk::Attachment;
@@ -494,5 +496,76 @@ fn an_attachment_that_the_site_lost_does_not_keep_it_from_being_backed_up() {
         fs::remove_file(desk.data.join(blobs::name(BlobId(0x51)))).unwrap();
         let made = desk.create(&engine, &home, 5).unwrap();
         assert_eq!((made.attachments, made.missing), (1, 1));
+    }
+}
+
+/// A medium at whose first piece something happens.
+struct Meddling {
+    disk: SimDisk,
+    act: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl std::fmt::Debug for Meddling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meddling")
+    }
+}
+
+impl Disk for Meddling {
+    fn open(&self, name: &str, create: bool) -> std::io::Result<Arc<dyn Storage>> {
+        if create && name.starts_with("objects") {
+            let act = self.act.lock().unwrap().take();
+            act.into_iter().for_each(|act| act());
+        }
+        self.disk.open(name, create)
+    }
+
+    fn exists(&self, name: &str) -> std::io::Result<bool> {
+        self.disk.exists(name)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn list(&self, folder: &str) -> std::io::Result<Vec<String>> {
+        self.disk.list(folder)
+    }
+
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.disk.remove(name)
+    }
+
+    fn origin(&self, names: &[&str]) -> std::io::Result<u128> {
+        self.disk.origin(names)
+    }
+}
+
+#[test]
+fn what_is_erased_while_a_backup_is_made_does_not_come_back_with_it() {
+    for sealed in [false, true] {
+        let desk = Desk::new(&format!("meanwhile-{sealed}"), Family::International, sealed);
+        let mut engine = desk.open();
+        desk.fill(&mut engine, 60);
+        while engine.shared().checkpoint().unwrap() {}
+        let reader = engine.reader();
+        let said = texts(&reader, Feed::Full(ConversationId(1)));
+        assert!(said.iter().any(|text| text.starts_with("what was said")));
+        let act = move || {
+            write(&mut engine, [erased(1, 2_000_000)]);
+            while engine.shared().checkpoint().unwrap() {}
+        };
+        let (disk, path) = (SimDisk::new(1), Path::new("medium"));
+        backup::make(&disk, path, &desk.recovery, desk.family, at(1)).unwrap();
+        let medium = Meddling { disk, act: Mutex::new(Some(Box::new(act))) };
+        let home = Repository::of(Arc::new(medium), path, &desk.recovery).unwrap();
+        let made = backup::create(desk.site(&reader), &home, at(5), &GO_ON).unwrap();
+        let (data, _) = desk.restore(&home, &made.name);
+        let copy = texts(&desk.open_at(&data).reader(), Feed::Full(ConversationId(1)));
+        // A plain store's rows were copied again, a sealed one's lost their key.
+        assert_eq!(copy.len(), said.len() + usize::from(!sealed));
+        let gone = ["deleted", "erased"];
+        assert!(copy.iter().all(|text| gone.contains(&text.as_str())), "{copy:?}");
+        assert!(!data.join(blobs::name(BlobId(0x51))).exists());
     }
 }
