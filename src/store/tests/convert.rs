@@ -34,7 +34,7 @@ fn seen(desk: &Desk) -> (Vec<Vec<String>>, Vec<Vec<u8>>, crate::base::Epoch) {
 }
 
 fn audited(desk: &Desk, keys: &AuditKeys, record: &str) {
-    let (mut log, opened) = AuditLog::open(&desk.data, keys.clone(), at(9)).unwrap();
+    let (mut log, opened) = AuditLog::open(&desk.data, keys.clone(), at(9), None).unwrap();
     assert_eq!(opened, Default::default(), "the log goes on");
     log.append(&[format!("{{\"what\":\"{record}\"}}")], at(9)).unwrap();
     log.sign(at(9)).unwrap();
