@@ -288,8 +288,8 @@ pub const AUDIT_PAGE_FILES: usize = 4;
 /// Rows of one look at the audit log.
 pub const AUDIT_ROWS: usize = 500;
 
-/// A piece of a backup's rows ends behind one row of so many, when it is not too small, and is never
-/// much larger: two media of a site that grows share all but the last pieces.
+/// A piece of a backup's rows ends behind one row of so many, when it is not too small, and is
+/// never much larger: two media of a site that grows share all but the last pieces.
 pub const BACKUP_CUT_ROWS: u64 = 1_024;
 pub const BACKUP_PIECE_LEAST: usize = 128 * 1024;
 pub const BACKUP_PIECE_MOST: usize = 2 * 1024 * 1024;

@@ -1,5 +1,5 @@
-//! `posthouse backup create|list|verify|restore`: a backup is made by the running process, or by the
-//! command when none runs; backups are read by the command itself.
+//! `posthouse backup create|list|verify|restore`: a backup is made by the running process, or by
+//! the command when none runs; backups are read by the command itself.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

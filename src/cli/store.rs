@@ -1,5 +1,5 @@
-//! `posthouse store check|repair|restored|rotate|seal|unseal|erase|dump`: through the running process, or on
-//! the folder itself when there is none.
+//! `posthouse store check|repair|restored|rotate|seal|unseal|erase|dump`: through the running
+//! process, or on the folder itself when there is none.
 
 use std::collections::HashMap;
 use std::io::{self, Write};

@@ -1,5 +1,5 @@
-//! Turns a plain store into a sealed one and back, while no process uses it: the other store is made
-//! beside the old one, looked over, and takes its place. Invariant: entries, indices, keys of
+//! Turns a plain store into a sealed one and back, while no process uses it: the other store is
+//! made beside the old one, looked over, and takes its place. Invariant: entries, indices, keys of
 //! messages and the epoch stay; until the other store is whole the old one is as it was.
 
 use std::fs;

@@ -1,5 +1,5 @@
-//! Backups of a store that is written to meanwhile: pieces that are named by what they hold, so that
-//! what did not change is not written twice; sealed; and good only after they were read back.
+//! Backups of a store that is written to meanwhile: pieces that are named by what they hold, so
+//! that what did not change is not written twice; sealed; and good only after they were read back.
 //! Invariant: the writer never waits for a backup, and an unfinished one is none.
 //!
 //! What is needed on another machine: the folder and its passphrase. A sealed site's masters are in

@@ -4,7 +4,7 @@
 //!
 //! | path | content |
 //! |---|---|
-//! | `keys` | a key file that the recovery passphrase opens; its master wraps the keys of all others |
+//! | `keys` | a key file that the recovery passphrase opens; its master wraps all other keys |
 //! | `objects/xx/NAME` | a piece, sealed as an attachment is; `xx` are the first digits of NAME |
 //! | `backups/NAME` | the list of a backup, sealed likewise; see `manifest` |
 //! | `*.new` | not finished |

@@ -1,5 +1,5 @@
-//! Reads a backup back: into a scratch folder, to see that it is good, or into a folder that takes a
-//! site's place. Invariant: what was read is what was written, piece by piece, or the backup is
+//! Reads a backup back: into a scratch folder, to see that it is good, or into a folder that takes
+//! a site's place. Invariant: what was read is what was written, piece by piece, or the backup is
 //! refused with the file that is not.
 
 use std::fs::{self, OpenOptions};

@@ -1,5 +1,5 @@
-//! A plain store becomes a sealed one and a plain one again: nothing is lost, nothing comes back, and
-//! what is sealed is nowhere to be read.
+//! A plain store becomes a sealed one and a plain one again: nothing is lost, nothing comes back,
+//! and what is sealed is nowhere to be read.
 
 use std::fs;
 use std::path::Path;
