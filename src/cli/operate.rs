@@ -11,6 +11,7 @@ use crate::base::code;
 use crate::config::Loaded;
 use crate::node;
 use crate::node::control::{self, Called, Request};
+use crate::store;
 
 /// Whether a command may make a site where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +52,10 @@ pub fn operate(
     }
 }
 
-/// Whether the folder was ever served from.
+/// Whether the folder was ever served from. While one store takes another's place there may be no
+/// journal for a moment, or since a power cut: the next opening goes on with that.
 pub fn has_site(data: &Path) -> bool {
-    data.join("journal").exists()
+    data.join("journal").exists() || store::is_changing(data)
 }
 
 /// The first line of a password file. Its length is the desk's to judge.

@@ -48,6 +48,7 @@ pub use fault::Fault;
 pub use reader::Reader;
 pub use sealed::{Resealed, SealedDisk};
 pub use site_reader::SiteReader;
+pub use swap::is_open as is_changing;
 pub use threads::{Answer, More, Sink, Writer};
 pub use words::*;
 
