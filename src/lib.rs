@@ -16,6 +16,7 @@
 )]
 
 pub mod actors;
+pub mod appliance;
 pub mod base;
 pub mod cli;
 pub mod config;

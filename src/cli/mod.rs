@@ -12,6 +12,7 @@ use crate::base::Language;
 use crate::config::{self, Inputs, Loaded};
 
 mod agent;
+mod appliance;
 mod audit;
 mod backup;
 mod cert;
@@ -68,6 +69,9 @@ enum Command {
     Completions(completions::Completions),
     /// Print the manual page, for man(1).
     Man,
+    /// The disk image's own.
+    #[command(hide = true)]
+    Appliance(appliance::Appliance),
     /// Echo WebSocket messages: the peer of conformance tests.
     #[cfg(feature = "test-peer")]
     WsEcho(ws_echo::WsEcho),
@@ -156,6 +160,7 @@ impl Command {
             Self::Config(command) => command.run(out, language),
             Self::Completions(command) => command.run(out),
             Self::Man => man::print(out),
+            Self::Appliance(command) => command.run(),
             #[cfg(feature = "test-peer")]
             Self::WsEcho(command) => command.run(out),
         }

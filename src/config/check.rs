@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::model::Config;
 use super::problem::{self, Hint, Problem};
 use super::tree::{Node, Place, Source};
-use super::value::{is_base_url, is_host_name, is_log_level};
+use super::value::{is_base_url, is_host_name, is_log_level, is_machine_name};
 use crate::base::code::{self, Code};
 use crate::base::limits::{AUDIT_DAYS_LEAST, BACKUP_HOURS, BACKUP_KEEP, BACKUP_KEEP_DAYS};
 
@@ -72,6 +72,7 @@ pub fn check(config: &Config, tree: &Node) -> Vec<Problem> {
     partners(config, &mut found);
     key(config, &mut found);
     backup(config, &mut found);
+    appliance(config, &mut found);
     files(config, &mut found);
     found.problems
 }
@@ -176,6 +177,29 @@ fn partners(config: &Config, found: &mut Found<'_>) {
     worlds(config, found);
     if config.plain_listen == Some(config.listen) && config.listen.port() != 0 {
         found.add(code::CONFIG_CONFLICT, "plain_listen", Hint::Partner("listen"));
+    }
+}
+
+/// The machine's name and address.
+fn appliance(config: &Config, found: &mut Found<'_>) {
+    let machine = &config.appliance;
+    if !is_machine_name(&machine.name) {
+        found.add(code::CONFIG_WRONG_VALUE, "appliance.name", problem::form("a machine name"));
+    }
+    match machine.address {
+        Some(address) if address.host().is_none() => {
+            let form = problem::form("an address of a machine");
+            found.add(code::CONFIG_WRONG_VALUE, "appliance.address", form);
+        }
+        None if machine.gateway.is_some() => {
+            let partner = Hint::Partner("appliance.address");
+            found.add(code::CONFIG_CONFLICT, "appliance.gateway", partner);
+        }
+        None if !machine.dns.is_empty() => {
+            let partner = Hint::Partner("appliance.address");
+            found.add(code::CONFIG_CONFLICT, "appliance.dns", partner);
+        }
+        Some(_) | None => {}
     }
 }
 

@@ -2,6 +2,7 @@
 //! then flags. Architecture invariant: parsed once into typed settings; every mistake names its
 //! file, line, key and value; nothing else in the house reads variables or files of settings.
 
+mod appliance;
 mod audit;
 mod backup;
 mod check;
@@ -17,6 +18,7 @@ mod tests;
 mod tree;
 mod value;
 
+pub use appliance::Appliance;
 pub use audit::Audit;
 pub use backup::Backup;
 pub use crypto::{ClientCertificates, Crypto, National, Profile, SmHint, TlsFamily};

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::appliance::Appliance;
 use super::audit::Audit;
 use super::backup::Backup;
 use super::crypto::{ClientCertificates, Crypto, National, SmHint, TlsFamily};
@@ -54,6 +55,7 @@ pub struct Config {
     /// Plugins to load, in order.
     #[schemars(extend("x-zh" = "要加载的插件，按顺序。"))]
     pub plugins: Vec<Plugin>,
+    pub appliance: Appliance,
 }
 
 /// What the site is called on the network.
@@ -221,6 +223,7 @@ impl Default for Config {
             log: Log::default(),
             language: None,
             plugins: Vec::new(),
+            appliance: Appliance::default(),
         }
     }
 }

@@ -117,6 +117,15 @@ const FORMS: &[(&str, Text)] = &[
         },
     ),
     ("a network", Text { en: "a network like 10.0.0.0/8", zh: "网段，如 10.0.0.0/8" }),
+    (
+        "a machine name",
+        Text { en: "one word of letters, digits and hyphens", zh: "一个由字母、数字和连字符组成的词" },
+    ),
+    (
+        "an address of a machine",
+        Text { en: "an address like 192.168.1.20/24", zh: "地址，如 192.168.1.20/24" },
+    ),
+    ("IPv4 address", Text { en: "an address like 192.168.1.1", zh: "地址，如 192.168.1.1" }),
     ("a host name", Text { en: "a host name or an address", zh: "主机名或地址" }),
     (
         "a base URL",

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -32,6 +32,19 @@ impl Network {
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
+    }
+}
+
+impl Network {
+    /// The IPv4 address before the slash, with the bits behind it, if it can be a machine's.
+    #[must_use]
+    pub fn host(&self) -> Option<(Ipv4Addr, u8)> {
+        let IpAddr::V4(address) = self.address else { return None };
+        let part = u32::MAX.checked_shr(self.bits.into()).unwrap_or(0);
+        let own = address.to_bits() & part;
+        let real = !(address.is_loopback() || address.is_multicast() || address.is_unspecified());
+        (real && (1..=30).contains(&self.bits) && own != 0 && own != part)
+            .then_some((address, self.bits))
     }
 }
 
@@ -110,6 +123,12 @@ pub fn is_host_name(name: &str) -> bool {
     }
     let rest = name.strip_prefix("*.").unwrap_or(name);
     !rest.is_empty() && rest.len() <= 253 && rest.split('.').all(is_label)
+}
+
+/// Whether `name` can be a machine's own: one label (RFC 1123).
+#[must_use]
+pub fn is_machine_name(name: &str) -> bool {
+    is_label(name)
 }
 
 fn is_label(label: &str) -> bool {

@@ -24,6 +24,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("web", &[]),
     ("manual", &["base", "config", "health"]),
     ("node", NODE),
+    ("appliance", &["base", "config", "node"]),
     ("cli", CLI),
     ("main", &["cli", "base"]),
 ];
@@ -38,6 +39,7 @@ const NODE: &[&str] = &[
 const CLI: &[&str] = &[
     "base", "desk", "session", "wire", "store", "config", "cache", "hub", "net", "plugin",
     "fabric", "bridge", "health", "crypto", "actors", "http", "web", "manual", "node",
+    "appliance",
 ];
 
 /// Crates that only these rooms may name.

@@ -3,10 +3,11 @@
 //!
 //! Numbers are for ever: a code may be retired, never reused. Thousands name the side: 1 desk and
 //! protocol, 2 HTTP and sign-in, 3 configuration, 4 storage, 5 network and certificates, 6 command
-//! line, 7 health.
+//! line, 7 health, 8 the disk image.
 
 use super::text::Text;
 
+mod appliance;
 mod cli;
 mod config;
 mod desk;
@@ -15,6 +16,7 @@ mod http;
 mod net;
 mod store;
 
+pub use appliance::*;
 pub use cli::*;
 pub use config::*;
 pub use desk::*;
@@ -80,9 +82,18 @@ pub(crate) use codes;
 
 /// Every row, in the order of the code.
 pub fn table() -> impl Iterator<Item = &'static Row> {
-    [desk::ROWS, http::ROWS, config::ROWS, store::ROWS, net::ROWS, cli::ROWS, health::ROWS]
-        .into_iter()
-        .flatten()
+    [
+        desk::ROWS,
+        http::ROWS,
+        config::ROWS,
+        store::ROWS,
+        net::ROWS,
+        cli::ROWS,
+        health::ROWS,
+        appliance::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 impl Code {
