@@ -68,6 +68,7 @@ macro_rules! written {
 const PAGES: &[Page] = &[
     written!("start", "Getting started", "快速开始"),
     written!("install", "Installing", "安装"),
+    written!("appliance", "The disk image", "磁盘映像"),
     written!("widget", "Putting the widget on a page", "在网页中嵌入组件"),
     written!("certificates", "Certificates and the site's authority", "证书与站点 CA"),
     written!("backup", "Backup and repair", "备份与修复"),
