@@ -72,8 +72,8 @@ def tools(debian):
     return out
 
 
-def make(binary, debian, kernel, list_of_modules, release):
-    """The archive, not compressed. `release`: the text of /etc/os-release."""
+def make(binary, debian, kernel, list_of_modules, release, keys):
+    """The archive, not compressed. `release`: the text of /etc/os-release; `keys`: those of updates, or None."""
     archive = Archive()
     for name in FOLDERS:
         archive.folder(name, 0o700 if name in ("root", "data") else 0o755)
@@ -86,6 +86,8 @@ def make(binary, debian, kernel, list_of_modules, release):
     carried["etc/resolv.conf"] = (b"", 0o644)
     # What the desk runs on when the settings of the boot partition cannot be used.
     carried["etc/posthouse.yaml"] = (b"", 0o644)
+    if keys:
+        carried["etc/posthouse/update-keys"] = (keys, 0o644)
     folders = set()
     for name in carried:
         folders |= {str(parent) for parent in pathlib.PurePath(name).parents if str(parent) != "."}

@@ -24,13 +24,14 @@ COMMAND_LINE = "rdinit=/bin/posthouse panic=10 gpt quiet loglevel=4 {console} --
 TRIES = 3
 
 
-def release(version, epoch):
+def release(args):
     return f"""NAME=Posthouse
 ID=posthouse
-PRETTY_NAME="Posthouse {version}"
-VERSION_ID={version}
-IMAGE_VERSION={version}
-BUILD_EPOCH={epoch}
+PRETTY_NAME="Posthouse {args.version}"
+VERSION_ID={args.version}
+IMAGE_VERSION={args.version}
+BUILD_EPOCH={args.epoch}
+TARGET={args.arch}-uefi
 """
 
 
@@ -46,9 +47,10 @@ def unified_kernel(args, out):
     debian, kind = pathlib.Path(args.debian), KINDS[args.arch]
     kernel = kernel_of(debian)
     work = pathlib.Path(args.out)
-    text = release(args.version, args.epoch)
+    text = release(args)
     modules = (HERE / "modules.txt").read_text()
-    archive = initramfs.make(args.binary, debian, kernel, modules, text)
+    keys = pathlib.Path(args.keys).read_bytes() if args.keys else None
+    archive = initramfs.make(args.binary, debian, kernel, modules, text, keys)
     plain, packed, os_release = work / "initramfs", work / "initramfs.zst", work / "os-release"
     plain.write_bytes(archive)
     os_release.write_text(text)
@@ -86,6 +88,7 @@ def main():
     parser.add_argument("--binary", required=True, help="the static program")
     parser.add_argument("--debian", required=True, help="folder of unpacked packages of that processor")
     parser.add_argument("--tools", required=True, help="folder with ukify and pefile")
+    parser.add_argument("--keys", help="file of the keys that updates must be signed with")
     parser.add_argument("--version", required=True)
     parser.add_argument("--epoch", type=int, required=True, help="time of every file, in seconds")
     parser.add_argument("--level", type=int, default=19, help="of zstd")

@@ -18,6 +18,7 @@
 pub mod actors;
 pub mod appliance;
 pub mod base;
+pub mod bundle;
 pub mod cli;
 pub mod config;
 pub mod desk;

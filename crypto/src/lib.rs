@@ -14,6 +14,7 @@ pub mod hash;
 pub mod keystore;
 pub mod modes;
 pub mod password;
+pub mod release;
 pub mod rfc8998;
 pub mod seal;
 pub mod selftest;

@@ -17,6 +17,15 @@ pub struct Lease {
     lasts: Duration,
 }
 
+impl Lease {
+    /// Whether an interface that has the one needs no change for the other.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.address, self.prefix, self.router, &self.dns)
+            == (other.address, other.prefix, other.router, &other.dns)
+    }
+}
+
 /// What the caller has to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {

@@ -9,6 +9,7 @@ mod dhcp;
 mod gpt;
 mod hardware;
 mod loader;
+mod mdns;
 mod modules;
 mod netlink;
 mod network;
@@ -17,6 +18,7 @@ mod restarts;
 mod start;
 mod storage;
 mod supervise;
+mod update;
 
 use std::convert::Infallible;
 

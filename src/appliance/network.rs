@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -12,6 +14,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::clock;
 use super::dhcp::{Action, Client, Lease};
+use super::mdns::{self, Responder};
 use super::netlink::Route;
 use super::supervise::Event;
 use crate::config::Appliance;
@@ -90,11 +93,16 @@ impl Card {
     fn attend(&self, settings: &Appliance, events: &Sender<Event>) -> io::Result<()> {
         let route = Route::open()?;
         route.up(self.index)?;
-        if let Some((address, prefix)) = settings.address.and_then(|address| address.host()) {
-            let Appliance { gateway, ref dns, .. } = *settings;
-            return self.give(&route, events, address, prefix, gateway, dns);
+        let Some((address, prefix)) = settings.address.and_then(|address| address.host()) else {
+            return self.borrow(&route, &settings.name, events);
+        };
+        let Appliance { gateway, ref dns, .. } = *settings;
+        self.give(&route, events, address, prefix, gateway, dns)?;
+        let _named = Named::start(self, &settings.name, address, events);
+        while self.is_there() {
+            std::thread::sleep(LOOK);
         }
-        self.borrow(&route, &settings.name, events)
+        Ok(())
     }
 
     /// Gives the interface an address and tells the supervisor.
@@ -124,7 +132,7 @@ impl Card {
         let socket = self.socket()?;
         let seed = getrandom::u32().unwrap_or(self.index);
         let mut client = Client::new(self.mac, host, seed, clock::uptime());
-        let mut lease: Option<Lease> = None;
+        let mut lease: Option<(Lease, Named)> = None;
         let mut cable = false;
         let mut packet = [0; PACKET_BYTES];
         while self.is_there() {
@@ -152,36 +160,24 @@ impl Card {
                     let _ = socket.send_to(&packet, (Ipv4Addr::BROADCAST, 67));
                 }
                 Some(Action::Bound(new)) => {
-                    let former = lease.replace(new.clone());
-                    self.exchange(route, events, former, &new)?;
+                    if lease.as_ref().is_some_and(|(old, _)| old.is_same(&new)) {
+                        continue;
+                    }
+                    if let Some((old, _)) = lease.take() {
+                        self.take(route, &old);
+                    }
+                    self.give(route, events, new.address, new.prefix, new.router, &new.dns)?;
+                    let named = Named::start(self, host, new.address, events);
+                    lease = Some((new, named));
                 }
                 Some(Action::Lost) => {
-                    if let Some(old) = lease.take() {
+                    if let Some((old, _)) = lease.take() {
                         self.take(route, &old);
                     }
                 }
             }
         }
         Ok(())
-    }
-
-    fn exchange(
-        &self,
-        route: &Route,
-        events: &Sender<Event>,
-        former: Option<Lease>,
-        new: &Lease,
-    ) -> io::Result<()> {
-        let same = former.as_ref().is_some_and(|old| {
-            (old.address, old.prefix, old.router) == (new.address, new.prefix, new.router)
-        });
-        if same {
-            return Ok(());
-        }
-        if let Some(old) = former {
-            self.take(route, &old);
-        }
-        self.give(route, events, new.address, new.prefix, new.router, &new.dns)
     }
 
     fn take(&self, route: &Route, old: &Lease) {
@@ -198,4 +194,74 @@ impl Card {
         socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68).into())?;
         Ok(socket.into())
     }
+}
+
+/// The machine's name on the network of one interface, answered for by a thread until this is
+/// dropped.
+struct Named(Arc<AtomicBool>);
+
+impl Named {
+    fn start(card: &Card, name: &str, address: Ipv4Addr, events: &Sender<Event>) -> Self {
+        let runs = Arc::new(AtomicBool::new(true));
+        let (own, events) = (Arc::clone(&runs), events.clone());
+        let mut responder = Responder::new(name, address, clock::uptime());
+        let interface = card.name.clone();
+        let naming = move || {
+            let ended = answer(&mut responder, &interface, address, &own, &events);
+            if let Err(error) = ended {
+                let said = format!("mdns: {interface}: {error}");
+                // The supervisor ends before its threads do.
+                let _ = events.blocking_send(Event::Said(said));
+            }
+        };
+        drop(std::thread::Builder::new().name("mdns".to_owned()).spawn(naming));
+        Self(runs)
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+fn answer(
+    responder: &mut Responder,
+    interface: &str,
+    address: Ipv4Addr,
+    runs: &AtomicBool,
+    events: &Sender<Event>,
+) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind_device(Some(interface.as_bytes()))?;
+    socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, mdns::PORT).into())?;
+    socket.set_multicast_ttl_v4(255)?;
+    socket.set_multicast_loop_v4(false)?;
+    socket.join_multicast_v4(&mdns::GROUP, &address)?;
+    socket.set_multicast_if_v4(&address)?;
+    let socket: UdpSocket = socket.into();
+    let mut packet = [0; PACKET_BYTES];
+    while runs.load(Ordering::Relaxed) {
+        let mut action = responder.wake(clock::uptime());
+        if action.is_none() {
+            let pause = responder.due().saturating_sub(clock::uptime());
+            socket.set_read_timeout(Some(pause.clamp(Duration::from_millis(10), LOOK)))?;
+            if let Ok(length) = socket.recv(&mut packet) {
+                action = responder.hear(&packet[..length], clock::uptime());
+            }
+        }
+        let out = match action {
+            None => continue,
+            Some(mdns::Action::Send(out)) => out,
+            Some(mdns::Action::Named(name, out)) => {
+                // The supervisor ends before its threads do.
+                let _ = events.blocking_send(Event::Named(name));
+                out
+            }
+        };
+        // A cable that is out takes no packet; it is asked for again when it is in.
+        let _ = socket.send_to(&out, (mdns::GROUP, mdns::PORT));
+    }
+    Ok(())
 }

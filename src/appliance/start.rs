@@ -18,6 +18,7 @@ use super::modules::Modules;
 use super::netlink::Devices;
 use super::storage::{self, Partition};
 use super::supervise::{Machine, TRIAL};
+use super::update::Release;
 use super::{clock, network, requests};
 use crate::base::code;
 use crate::base::Language;
@@ -56,6 +57,10 @@ pub fn machine() -> Machine {
     let partition = data_partition(&mut console, &mut modules, trial.as_ref());
     open_boot(&mut console, &partition);
     tend(&mut console, boot, Path::new(DATA));
+    let release = Release::running();
+    if trial.is_none() {
+        update(&mut console, &release, boot, Path::new(DATA));
+    }
     let (config, settings) = settings(&mut console, &boot.join(SETTINGS));
     said(&mut console, "host name", sethostname(config.appliance.name.as_bytes()));
     said(&mut console, "loopback", network::loopback());
@@ -65,7 +70,8 @@ pub fn machine() -> Machine {
     let listen = usual.then(|| LISTEN.to_owned());
     let plan = Plan { data: data.join("desk"), settings, listen };
     let appliance = config.appliance;
-    Machine { console, modules, devices, plan, appliance, trial, boot: boot.into(), data }
+    let boot = boot.to_owned();
+    Machine { console, modules, devices, plan, appliance, trial, release, boot, data }
 }
 
 fn mount_kernel() -> io::Result<()> {
@@ -172,6 +178,21 @@ fn tend(console: &mut Console, boot: &Path, data: &Path) {
     let take_off = |request: &Path| requests::take_off(boot, request);
     requested(console, "factory reset", requests::reset(boot, data, take_off));
     console.keep_in(&log);
+}
+
+/// Takes an update that waits on the boot partition, and starts it.
+fn update(console: &mut Console, release: &Release, boot: &Path, data: &Path) {
+    match release.take_update(boot, data) {
+        None => {}
+        Some(Err(fault)) => console.report(fault.code, &fault.detail),
+        Some(Ok(version)) => {
+            console.say(&format!("update: {version} is tried now"));
+            console.close_log();
+            storage::close(boot, data);
+            // Comes back only when it cannot be done; then the next start tries it.
+            let _ = reboot(RebootCommand::Restart);
+        }
+    }
 }
 
 /// The settings, and the file that the desk reads; defaults and no file when there is a mistake.

@@ -18,6 +18,7 @@ use super::loader::Trial;
 use super::modules::Modules;
 use super::netlink::{Arrival, Devices};
 use super::restarts::Restarts;
+use super::update::Release;
 use super::{clock, network, storage};
 use crate::base::code;
 use crate::config::Appliance;
@@ -33,6 +34,8 @@ pub enum Event {
     /// A line of ours.
     Said(String),
     Address { interface: String, address: Ipv4Addr },
+    /// The machine is called that on a network.
+    Named(String),
     /// An interface came.
     Interface(String),
     Button,
@@ -55,6 +58,7 @@ pub struct Machine {
     pub plan: Plan,
     pub appliance: Appliance,
     pub trial: Option<Trial>,
+    pub release: Release,
     pub boot: PathBuf,
     pub data: PathBuf,
 }
@@ -172,6 +176,7 @@ impl Supervisor {
                 }
             }
             Event::Address { interface, address } => self.addressed(interface, address),
+            Event::Named(name) => self.named(&name),
             Event::Interface(name) => {
                 network::attend(name, self.machine.appliance.clone(), self.events.clone());
             }
@@ -192,6 +197,19 @@ impl Supervisor {
             None if self.restarts.is_safe_mode() => {}
             None => self.start_at = self.start_at.map(|at| at.min(clock::uptime())),
         }
+    }
+
+    /// The name on the network may have a number that the configured one has not.
+    fn named(&mut self, name: &str) {
+        self.machine.console.say(&format!("network: https://{name}.local/"));
+        if name == self.machine.appliance.name {
+            return;
+        }
+        if let Err(error) = rustix::system::sethostname(name.as_bytes()) {
+            self.machine.console.say(&format!("host name: {error}"));
+        }
+        // The certificate has the machine's name in it.
+        self.desk.iter().filter(|desk| desk.is_ready()).for_each(|desk| desk.signal(Signal::HUP));
     }
 
     fn notified(&mut self, words: &[u8]) {
@@ -253,7 +271,9 @@ impl Supervisor {
             return;
         }
         let Some(trial) = self.machine.trial.take() else { return };
-        let said = match storage::write_boot(&self.machine.boot, || trial.pass()) {
+        let marked = storage::write_boot(&self.machine.boot, || trial.pass())
+            .and_then(|()| self.machine.release.proved(&self.machine.data));
+        let said = match marked {
             Ok(()) => format!("this version is good: {}", trial.good.display()),
             Err(error) => format!("this version is good, but cannot be marked: {error}"),
         };

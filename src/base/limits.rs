@@ -305,3 +305,9 @@ pub const BACKUP_AGAIN_MS: u64 = 15 * 60 * 1000;
 pub const BACKUP_HOURS: (u32, u32) = (1, 8_760);
 pub const BACKUP_KEEP: (u32, u32) = (1, 1_000);
 pub const BACKUP_KEEP_DAYS: (u32, u32) = (1, 36_500);
+/// Keys of one kind that a machine trusts: the present one and the next, for a rotation.
+pub const BUNDLE_KEYS: usize = 2;
+/// Manifest of a bundle: a page of JSON, read before anything is known of who made it.
+pub const BUNDLE_MANIFEST_BYTES: u32 = 16 * 1024;
+/// Kernel file of a bundle: three of them fit on the boot partition.
+pub const BUNDLE_KERNEL_BYTES: u64 = 80 * 1024 * 1024;

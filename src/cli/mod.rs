@@ -15,6 +15,7 @@ mod agent;
 mod appliance;
 mod audit;
 mod backup;
+mod bundle;
 mod cert;
 mod completions;
 mod config_command;
@@ -65,6 +66,8 @@ enum Command {
     Keystore(keystore::KeystoreCommand),
     /// Check and show the configuration.
     Config(config_command::ConfigCommand),
+    /// Files that update machines without a network.
+    Bundle(bundle::BundleCommand),
     /// Print completions for a shell.
     Completions(completions::Completions),
     /// Print the manual page, for man(1).
@@ -158,6 +161,7 @@ impl Command {
             Self::Doctor(command) => command.run(out, language),
             Self::Keystore(command) => command.run(out),
             Self::Config(command) => command.run(out, language),
+            Self::Bundle(command) => command.run(out),
             Self::Completions(command) => command.run(out),
             Self::Man => man::print(out),
             Self::Appliance(command) => command.run(),

@@ -1,7 +1,10 @@
 """A disk image in a virtual machine: the first start, claim and chat, the plug pulled while people write, mistakes
 in the settings, requests of an installer, an orderly end.
 
-usage: boot.py IMAGE ARCH PULLS
+usage: boot.py IMAGE ARCH PULLS BUNDLES
+
+BUNDLES is a folder: good.phb of the next version, broken.phb of one whose first process cannot be run, foreign.phb
+signed by others.
 """
 
 import json
@@ -135,9 +138,9 @@ def missing(port, acked):
 class Trials:
     """The cases, in the order in which one machine lives through them."""
 
-    def __init__(self, image, arch, tally):
-        self.tally = tally
-        self.machine = Machine(image, arch, ROOT / f"target/image/test-{arch}")
+    def __init__(self, image, arch, bundles, tally):
+        self.tally, self.bundles = tally, pathlib.Path(bundles)
+        self.machine = Machine(image, arch, self.bundles / "machine")
         self.acked, self.inbox_key = [], None
 
     def case(self, name, work, *words):
@@ -213,6 +216,40 @@ class Trials:
         self.machine.ready()
         return None if "settings: /boot/posthouse.yaml" in self.machine.said() else "the settings were not taken"
 
+    def foreign(self):
+        self.machine.press()
+        self.machine.copy("update.phb", self.bundles / "foreign.phb")
+        self.machine.start()
+        self.machine.ready()
+        if "(8102)" not in self.machine.said() or "update-refused.phb" not in self.machine.names(""):
+            return f"not refused:\n{self.machine.said()[-2000:]}"
+        return None
+
+    def update(self):
+        """The next version, in the same run of the machine: it starts again by itself."""
+        self.machine.press()
+        self.machine.copy("update.phb", self.bundles / "good.phb")
+        self.machine.start()
+        self.machine.until("is tried now")
+        self.machine.ready()
+        self.machine.until(r"this version is good: .*posthouse_9\.0\.0\.efi")
+        lost = missing(self.machine.port, self.acked)
+        return f"lost: {lost[:3]}" if lost else None
+
+    def fallback(self):
+        """A version whose kernel finds nothing to run panics; after its tries the former one is back."""
+        self.machine.press()
+        self.machine.copy("update.phb", self.bundles / "broken.phb")
+        self.machine.start()
+        self.machine.until("is tried now")
+        self.machine.ready()
+        panics = self.machine.said().count("Kernel panic")
+        names = [name for name in self.machine.names("EFI/Linux") if name.endswith(".efi")]
+        if panics != 3 or sorted(names) != ["posthouse_9.0.0.efi", "posthouse_9.0.1+0-3.efi"]:
+            return f"{panics} panics, slots {names}"
+        lost = missing(self.machine.port, self.acked)
+        return f"lost: {lost[:3]}" if lost else None
+
     def reset(self):
         self.machine.press()
         self.machine.put("factory-reset.txt", "")
@@ -228,9 +265,8 @@ class Trials:
         """Nobody started it but we: neither a watchdog nor a panic."""
         for number in range(1, self.machine.starts + 1):
             self.machine.serial = self.machine.folder / f"serial.{number}"
-            begun = len(re.findall(r"^Posthouse \d", self.machine.said(), re.MULTILINE))
-            # The machine's first line, and the desk's banner of one that has no name yet.
-            if "panic" in self.machine.said() or begun > 2:
+            said = self.machine.said()
+            if "is tried now" not in said and ("panic" in said or said.count("READY") > 1):
                 return f"start {number} was not the only one"
         return None
 
@@ -244,6 +280,9 @@ class Trials:
             self.case("power button", self.goes_off)
             self.case("mistake in the settings", self.mistake)
             self.case("settings", self.settings)
+            self.case("foreign bundle", self.foreign)
+            self.case("update", self.update)
+            self.case("update that falls back", self.fallback)
             self.case("factory reset", self.reset)
             self.case("no start of its own", self.starts)
         if self.machine.process.poll() is None:
@@ -251,11 +290,11 @@ class Trials:
 
 
 def main():
-    image, arch, pulls = sys.argv[1:]
+    image, arch, pulls, bundles = sys.argv[1:]
     version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
     tally = Tally(f"image {arch}")
     contents.check(image, arch, version, tally)
-    Trials(image, arch, tally).run(int(pulls))
+    Trials(image, arch, bundles, tally).run(int(pulls))
     sys.exit(tally.end())
 
 

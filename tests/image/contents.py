@@ -16,7 +16,7 @@ SECTIONS = {".linux", ".initrd", ".cmdline", ".osrel", ".uname"}
 PROGRAMS = {"bin/posthouse", "sbin/e2fsck", "sbin/resize2fs", "sbin/blockdev"}
 LIBRARY = re.compile(r"lib/(lib[a-z0-9_+.-]+\.so[0-9.]*|ld-linux-[a-z0-9-]+\.so\.[0-9])$|lib64/ld-linux-x86-64\.so\.2$")
 DATA = re.compile(
-    r"etc/(os-release|resolv\.conf|posthouse\.yaml)$|dev/console$"
+    r"etc/(os-release|resolv\.conf|posthouse\.yaml|posthouse/update-keys)$|dev/console$"
     r"|lib/modules/[^/]+/(modules\.(dep|alias|load)|[A-Za-z0-9_]+\.ko)$"
 )
 

@@ -104,6 +104,9 @@ class Machine:
         """Writes a file of the boot partition, while the machine is off."""
         source = self.folder / "file"
         source.write_text(text, encoding="utf-8")
+        self.copy(name, source)
+
+    def copy(self, name, source):
         self.mtools("mcopy", "-o", source, f"::{name}")
 
     def take(self, name):

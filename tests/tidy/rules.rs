@@ -24,7 +24,8 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("web", &[]),
     ("manual", &["base", "config", "health"]),
     ("node", NODE),
-    ("appliance", &["base", "config", "node"]),
+    ("bundle", &["base", "crypto"]),
+    ("appliance", &["base", "config", "node", "bundle"]),
     ("cli", CLI),
     ("main", &["cli", "base"]),
 ];
@@ -39,7 +40,7 @@ const NODE: &[&str] = &[
 const CLI: &[&str] = &[
     "base", "desk", "session", "wire", "store", "config", "cache", "hub", "net", "plugin",
     "fabric", "bridge", "health", "crypto", "actors", "http", "web", "manual", "node",
-    "appliance",
+    "appliance", "bundle",
 ];
 
 /// Crates that only these rooms may name.

@@ -16,7 +16,7 @@ pub use authority::Authority;
 pub use certified::{Certified, chain_pem, signed_by};
 pub(crate) use encode::public_key_der;
 pub use envelope::open_envelope;
-pub(crate) use key::key_from_der;
+pub(crate) use key::{key_from_der, pem_of};
 pub use key::{key_pem, read_key};
 pub use pair::{Half, Pair, PairFlaw};
 pub use request::{Purpose, Request};

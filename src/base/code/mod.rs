@@ -8,6 +8,7 @@
 use super::text::Text;
 
 mod appliance;
+mod bundle;
 mod cli;
 mod config;
 mod desk;
@@ -17,6 +18,7 @@ mod net;
 mod store;
 
 pub use appliance::*;
+pub use bundle::*;
 pub use cli::*;
 pub use config::*;
 pub use desk::*;
@@ -91,6 +93,7 @@ pub fn table() -> impl Iterator<Item = &'static Row> {
         cli::ROWS,
         health::ROWS,
         appliance::ROWS,
+        bundle::ROWS,
     ]
     .into_iter()
     .flatten()
