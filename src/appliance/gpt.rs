@@ -35,6 +35,7 @@ impl Disk for File {
 
 /// Bytes of a block; the disks of boards and PCs that UEFI starts from have no other.
 const BLOCK: u64 = 512;
+const BLOCK_BYTES: usize = 512;
 const HEADER: usize = 92;
 const ENTRY: usize = 128;
 /// Entries of a table; more would be a damaged header.
@@ -76,7 +77,7 @@ impl Table {
     }
 
     fn u32(&self, at: usize) -> u32 {
-        number(&self.header, at, 4) as u32
+        u32::try_from(number(&self.header, at, 4)).unwrap_or_default()
     }
 
     fn u64(&self, at: usize) -> u64 {
@@ -108,7 +109,7 @@ impl Table {
         self.header[88..92].copy_from_slice(&entries_checksum.to_le_bytes());
         let checksum = self.header_checksum();
         self.header[16..20].copy_from_slice(&checksum.to_le_bytes());
-        let mut block = [0; BLOCK as usize];
+        let mut block = [0; BLOCK_BYTES];
         block[..HEADER].copy_from_slice(&self.header);
         disk.write(entries * BLOCK, &self.entries)?;
         disk.write(own * BLOCK, &block)?;

@@ -118,7 +118,7 @@ pub struct Bundle {
 
 const MAGIC: [u8; 8] = *b"PHBUNDLE";
 const FORMAT: u32 = 1;
-const HEAD_BYTES: u64 = 16;
+const HEAD_BYTES: usize = 16;
 const SIGNATURE_BYTES: usize = 65;
 const SIGNATURES: usize = 4;
 const CONTEXT: &[u8] = b"posthouse bundle 1\0";
@@ -132,7 +132,7 @@ impl Bundle {
     /// `BUNDLE_UNREADABLE`, `BUNDLE_SIGNATURE`, or the disk's.
     pub fn open(path: &Path, keys: &Keys) -> Result<Self, Fault> {
         let (mut file, text, manifest) = read(path)?;
-        let kernel = HEAD_BYTES + text.len() as u64;
+        let kernel = (HEAD_BYTES + text.len()) as u64;
         file.seek(SeekFrom::Start(kernel + manifest.kernel.bytes))?;
         let mut tail = Vec::new();
         let most = SIGNATURE_BYTES * SIGNATURES + 1;
@@ -205,7 +205,7 @@ pub fn make(
 pub fn sign(path: &Path, key: &SecretKey) -> Result<(), Fault> {
     let (_, text, manifest) = read(path)?;
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let end = HEAD_BYTES + text.len() as u64 + manifest.kernel.bytes;
+    let end = (HEAD_BYTES + text.len()) as u64 + manifest.kernel.bytes;
     let has = file.metadata()?.len().checked_sub(end);
     let room = (SIGNATURE_BYTES * (SIGNATURES - 1)) as u64;
     if has.is_none_or(|has| has > room || has % SIGNATURE_BYTES as u64 != 0) {
@@ -226,7 +226,7 @@ pub fn sign(path: &Path, key: &SecretKey) -> Result<(), Fault> {
 fn read(path: &Path) -> Result<(File, Vec<u8>, Manifest), Fault> {
     let unreadable = || Fault::new(code::BUNDLE_UNREADABLE, path.display());
     let mut file = File::open(path)?;
-    let mut head = [0; HEAD_BYTES as usize];
+    let mut head = [0; HEAD_BYTES];
     file.read_exact(&mut head)?;
     let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let length = number(12);
