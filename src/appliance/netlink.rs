@@ -6,7 +6,9 @@ use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 
 use rustix::net::netlink::{KOBJECT_UEVENT, SocketAddrNetlink};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto,
+};
 use rustix::net::{socket_with, sockopt};
 
 /// A socket for requests.
@@ -166,7 +168,8 @@ impl Devices {
 fn arrival(event: &[u8]) -> Option<Arrival> {
     let text = String::from_utf8_lossy(event);
     let value = |key: &str| {
-        text.split('\0').find_map(|word| word.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
+        text.split('\0')
+            .find_map(|word| word.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
     };
     if value("ACTION")? != "add" {
         return None;

@@ -20,8 +20,8 @@ use super::storage::{self, Partition};
 use super::supervise::{Machine, TRIAL};
 use super::update::Release;
 use super::{clock, network, requests};
-use crate::base::code;
 use crate::base::Language;
+use crate::base::code;
 use crate::config::{self, Config, Inputs};
 
 const BOOT: &str = "/boot";
@@ -232,4 +232,3 @@ fn limits(console: &mut Console) {
     let limit = Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) };
     said(console, "descriptors", setrlimit(Resource::Nofile, limit));
 }
-

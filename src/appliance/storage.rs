@@ -182,7 +182,7 @@ mod tests {
         let root = std::env::temp_dir().join(format!("ph-block-{}", std::process::id()));
         let class = root.join("class");
         fs::create_dir_all(&class).unwrap();
-        let mut add = |disk: &str, number: u32, name: &str| {
+        let add = |disk: &str, number: u32, name: &str| {
             let device = format!("{disk}{number}");
             let folder = root.join("devices").join(disk).join(&device);
             fs::create_dir_all(&folder).unwrap();

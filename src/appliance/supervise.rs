@@ -33,7 +33,10 @@ pub enum Event {
     Logged(String),
     /// A line of ours.
     Said(String),
-    Address { interface: String, address: Ipv4Addr },
+    Address {
+        interface: String,
+        address: Ipv4Addr,
+    },
     /// The machine is called that on a network.
     Named(String),
     /// An interface came.
@@ -156,7 +159,8 @@ impl Supervisor {
             network::attend(name, self.machine.appliance.clone(), self.events.clone());
         }
         if let Some(devices) = self.machine.devices.take() {
-            let modules = std::mem::replace(&mut self.machine.modules, Modules::open(Path::new("")));
+            let modules =
+                std::mem::replace(&mut self.machine.modules, Modules::open(Path::new("")));
             attend_devices(devices, modules, self.events.clone());
         }
         for button in hardware::power_buttons(Path::new("/sys/class/input")) {
@@ -232,11 +236,11 @@ impl Supervisor {
             self.machine.console.say(&format!("the desk is ended: {reason}"));
         }
         let stuck = self.desk.as_ref().is_some_and(|desk| desk.is_stuck(now));
-        if let Some(watchdog) = self.watchdog.as_mut().filter(|_| !stuck) {
-            if self.fed + watchdog.period.saturating_sub(TICK) <= now {
-                watchdog.feed();
-                self.fed = now;
-            }
+        if let Some(watchdog) = self.watchdog.as_mut().filter(|_| !stuck)
+            && self.fed + watchdog.period.saturating_sub(TICK) <= now
+        {
+            watchdog.feed();
+            self.fed = now;
         }
         if now >= self.clock_due {
             self.clock_due = now + CLOCK;

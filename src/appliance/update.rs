@@ -78,10 +78,8 @@ impl Release {
     }
 
     fn install(&self, request: &Path, boot: &Path, data: &Path) -> Result<String, Fault> {
-        let keys = fs::read_to_string(KEYS).map_err(|error| Fault {
-            code: code::BUNDLE_NO_KEYS,
-            detail: error.to_string(),
-        })?;
+        let keys = fs::read_to_string(KEYS)
+            .map_err(|error| Fault { code: code::BUNDLE_NO_KEYS, detail: error.to_string() })?;
         let mut bundle = Bundle::open(request, &Keys::read(&keys)?)?;
         let release = self.number.max(clock::written(&data.join(PROVED), ""));
         let (target, version) = (self.target.as_str(), self.version.as_str());

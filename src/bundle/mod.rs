@@ -27,7 +27,7 @@ use posthouse_crypto::token::hex;
 use serde::{Deserialize, Serialize};
 
 use crate::base::code::{self, Code};
-use crate::base::limits::{BUNDLE_KEYS, BUNDLE_KERNEL_BYTES, BUNDLE_MANIFEST_BYTES};
+use crate::base::limits::{BUNDLE_KERNEL_BYTES, BUNDLE_KEYS, BUNDLE_MANIFEST_BYTES};
 
 pub use slot::{Slots, install};
 
@@ -228,7 +228,8 @@ fn read(path: &Path) -> Result<(File, Vec<u8>, Manifest), Fault> {
     let mut file = File::open(path)?;
     let mut head = [0; HEAD_BYTES];
     file.read_exact(&mut head)?;
-    let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let number =
+        |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let length = number(12);
     if head[..8] != MAGIC || number(8) != FORMAT || length > BUNDLE_MANIFEST_BYTES {
         return Err(unreadable());

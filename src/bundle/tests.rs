@@ -19,9 +19,8 @@ impl Works {
         let folder = std::env::temp_dir().join(format!("ph-bundle-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("boot/EFI/Linux")).unwrap();
-        let secret = |algorithm| {
-            SecretKey::from_pem(&SecretKey::generate(algorithm).unwrap()).unwrap()
-        };
+        let secret =
+            |algorithm| SecretKey::from_pem(&SecretKey::generate(algorithm).unwrap()).unwrap();
         let secrets: Vec<SecretKey> = ALGORITHMS.into_iter().map(secret).collect();
         let lines: Vec<String> = secrets.iter().map(|key| key.public().to_string()).collect();
         let keys = Keys::read(&lines.join("\n")).unwrap();

@@ -119,7 +119,10 @@ const FORMS: &[(&str, Text)] = &[
     ("a network", Text { en: "a network like 10.0.0.0/8", zh: "网段，如 10.0.0.0/8" }),
     (
         "a machine name",
-        Text { en: "one word of letters, digits and hyphens", zh: "一个由字母、数字和连字符组成的词" },
+        Text {
+            en: "one word of letters, digits and hyphens",
+            zh: "一个由字母、数字和连字符组成的词",
+        },
     ),
     (
         "an address of a machine",

@@ -187,6 +187,26 @@ fn a_reload_is_all_or_nothing_and_says_what_waits_for_a_restart() {
     assert!(reload(&inputs, &in_force).is_err());
 }
 
+#[test]
+fn the_machine_needs_a_name_and_an_address_that_can_be_its_own() {
+    let folder = Folder::new("machine");
+    let problem = |text: &str| {
+        let file = folder.file("posthouse.yaml", &format!("appliance: {{{text}}}\n"));
+        let loaded = load(&Inputs { file: Some(file), ..Inputs::default() });
+        loaded.err().map(|problems| problems[0].key.clone())
+    };
+    assert_eq!(problem("name: counter-2, address: 192.168.1.20/24, gateway: 192.168.1.1"), None);
+    for name in ["''", "a.b", "-a", "shop desk"] {
+        assert_eq!(problem(&format!("name: {name}")).unwrap(), "appliance.name", "{name}");
+    }
+    for address in ["10.0.0.0/8", "10.0.0.255/24", "127.0.0.1/8", "10.0.0.1", "'fd00::1/64'"] {
+        let key = problem(&format!("address: {address}")).unwrap();
+        assert_eq!(key, "appliance.address", "{address}");
+    }
+    assert_eq!(problem("gateway: 10.0.0.1").unwrap(), "appliance.gateway");
+    assert_eq!(problem("dns: [10.0.0.1]").unwrap(), "appliance.dns");
+}
+
 /// A configuration that differs from the default in every setting.
 fn another() -> Config {
     let text = "
@@ -214,7 +234,8 @@ fn another() -> Config {
         metrics: {token_file: t}
         log: {level: debug, format: json}
         language: zh
-        plugins: [{name: p}]";
+        plugins: [{name: p}]
+        appliance: {name: counter, address: 10.0.0.2/8, gateway: 10.0.0.1, dns: [10.0.0.1]}";
     serde_saphyr::from_str(text).unwrap()
 }
 

@@ -38,9 +38,27 @@ const NODE: &[&str] = &[
     "fabric", "bridge", "health", "crypto", "actors", "http", "web", "manual",
 ];
 const CLI: &[&str] = &[
-    "base", "desk", "session", "wire", "store", "config", "cache", "hub", "net", "plugin",
-    "fabric", "bridge", "health", "crypto", "actors", "http", "web", "manual", "node",
-    "appliance", "bundle",
+    "base",
+    "desk",
+    "session",
+    "wire",
+    "store",
+    "config",
+    "cache",
+    "hub",
+    "net",
+    "plugin",
+    "fabric",
+    "bridge",
+    "health",
+    "crypto",
+    "actors",
+    "http",
+    "web",
+    "manual",
+    "node",
+    "appliance",
+    "bundle",
 ];
 
 /// Crates that only these rooms may name.
