@@ -8,8 +8,8 @@ import subprocess
 
 import kernel_modules
 
-# From Debian: check and grow the data partition, and let the kernel read the partition table again.
-TOOLS = ["usr/sbin/e2fsck", "usr/sbin/resize2fs", "usr/sbin/blockdev"]
+# From Debian: check both partitions, grow one, and let the kernel read the partition table again.
+TOOLS = ["usr/sbin/e2fsck", "usr/sbin/resize2fs", "usr/sbin/fsck.fat", "usr/sbin/blockdev"]
 FOLDERS = ["proc", "sys", "dev", "run", "tmp", "boot", "data", "etc", "root"]
 
 

@@ -82,7 +82,7 @@ impl Desk {
         let settings = plan.settings.as_deref().filter(|_| !safe_mode);
         let listen = plan.listen.as_deref().or(safe_mode.then_some(LISTEN));
         let mut command = Command::new("/bin/posthouse");
-        command.arg("serve").arg("--data").arg(&plan.data);
+        command.args(["serve", "--qr"]).arg("--data").arg(&plan.data);
         command.arg("--config").arg(settings.unwrap_or(Path::new(NO_SETTINGS)));
         if let Some(listen) = listen {
             command.arg("--listen").arg(listen);

@@ -51,14 +51,35 @@ impl Trial {
         Some(Self { file, good, left })
     }
 
-    /// Renames the file; `Ok` when it was done before.
+    /// Takes the counters off; `Ok` when that was done before.
     ///
     /// # Errors
     /// The boot partition's.
     pub fn pass(&self) -> io::Result<()> {
-        match fs::rename(&self.file, &self.good) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.good.exists() => Ok(()),
-            renamed => renamed,
+        self.become_file(&self.good)
+    }
+
+    /// No start is left: the loader comes to the former version.
+    ///
+    /// # Errors
+    /// The boot partition's.
+    pub fn give_up(&self) -> io::Result<()> {
+        let name = self.good.file_stem().unwrap_or_default().to_string_lossy();
+        self.become_file(&self.good.with_file_name(format!("{name}+0-1.efi")))
+    }
+
+    /// A cut while a name moved may have left the new name with the whole file and the old one
+    /// empty, or the other way round.
+    fn become_file(&self, to: &Path) -> io::Result<()> {
+        if to == self.file {
+            return Ok(());
+        }
+        if !fs::metadata(to).is_ok_and(|found| found.len() > 0) {
+            return fs::rename(&self.file, to);
+        }
+        match fs::remove_file(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
         }
     }
 }
@@ -80,6 +101,18 @@ mod tests {
         trial.pass().unwrap();
         trial.pass().unwrap();
         assert!(trial.good.exists() && !trial.file.exists());
+        // A name that was about to move when the power failed.
+        fs::write(&trial.file, "").unwrap();
+        trial.pass().unwrap();
+        assert_eq!(fs::read(&trial.good).unwrap(), b"kernel");
+        fs::rename(&trial.good, &trial.file).unwrap();
+        fs::write(&trial.good, "").unwrap();
+        trial.pass().unwrap();
+        assert_eq!(fs::read(&trial.good).unwrap(), b"kernel");
+        fs::rename(&trial.good, &trial.file).unwrap();
+        trial.give_up().unwrap();
+        trial.give_up().unwrap();
+        assert!(folder.join("posthouse_0.2.0+0-1.efi").exists() && !trial.file.exists());
         let variable = boot.join(format!("LoaderBootCountPath-{VENDOR}"));
         assert_eq!(Trial::under_way(&boot, &boot), None);
         let mut bytes = vec![7, 0, 0, 0];

@@ -49,12 +49,12 @@ pub fn loopback() -> io::Result<()> {
 /// card is left alone.
 pub fn attend(name: String, settings: Appliance, events: Sender<Event>) {
     let attended = move || {
-        let Some(card) = Card::of(&name) else { return };
-        let ended = card.attend(&settings, &events);
+        let ended = Card::of(&name).map_or(Ok(()), |card| card.attend(&settings, &events));
         if let Err(error) = ended {
             // The supervisor ends before its threads do.
             let _ = events.blocking_send(Event::Said(format!("network: {name}: {error}")));
         }
+        let _ = events.blocking_send(Event::Gone(name));
     };
     drop(std::thread::Builder::new().name("network".to_owned()).spawn(attended));
 }

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::storage;
+use super::{storage, update};
 
-/// Folder of the data partition that a reset keeps.
-pub const BACKUPS: &str = "backups";
+/// What a reset keeps on the data partition: backups, the highest release that proved itself, and
+/// the time, which would fall back otherwise.
+const KEPT: [&str; 5] = [BACKUPS, update::PROVED, "clock", RESETTING, "lost+found"];
+const BACKUPS: &str = "backups";
 const RESET: &str = "factory-reset";
 const EXPORT: &str = "export-logs";
 /// On the data partition while a reset is under way.
@@ -28,7 +30,7 @@ fn request(boot: &Path, name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Empties the data partition except for its backups when that was asked for; whether it was.
+/// Empties the data partition except for what is kept when that was asked for; whether it was.
 /// `take_off` removes the request.
 ///
 /// # Errors
@@ -53,7 +55,7 @@ pub fn reset(
     for entry in fs::read_dir(data)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name == BACKUPS || name == RESETTING || name == "lost+found" {
+        if KEPT.iter().any(|kept| name == *kept) {
             continue;
         }
         if entry.file_type()?.is_dir() {
@@ -153,7 +155,7 @@ mod tests {
         assert_eq!(names(&data).len(), 3);
         fs::write(boot.join("factory-reset.txt"), "").unwrap();
         assert!(reset(&boot, &data, remove).unwrap());
-        assert_eq!(names(&data), [BACKUPS]);
+        assert_eq!(names(&data), [BACKUPS, "clock"]);
         assert_eq!(names(&data.join(BACKUPS)), ["monday"]);
         assert!(!reset(&boot, &data, remove).unwrap());
         fs::remove_dir_all(root).unwrap();
@@ -173,7 +175,7 @@ mod tests {
         let Machine { root, boot, data } = machine("cut");
         fs::write(data.join(RESETTING), "").unwrap();
         assert!(reset(&boot, &data, |_| Ok(())).unwrap());
-        assert_eq!(names(&data), [BACKUPS]);
+        assert_eq!(names(&data), [BACKUPS, "clock"]);
         fs::remove_dir_all(root).unwrap();
     }
 }

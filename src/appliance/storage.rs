@@ -122,11 +122,15 @@ fn file_system_size(superblock: &[u8; 1024]) -> Option<(u64, u64)> {
     blocks.checked_mul(block).map(|bytes| (bytes, block))
 }
 
-/// Mounts the boot partition at `at`, for reading.
+/// Mounts the boot partition at `at`, for reading. A name that moved when the power failed may stand
+/// twice with the same content; the check leaves one of them empty, or the next file that is
+/// written would take the place of the other.
 ///
 /// # Errors
 /// The kernel's.
 pub fn mount_boot(boot: &Partition, at: &Path) -> io::Result<()> {
+    // 1 = errors were corrected, fsck.fat(8). What cannot be corrected may still be read.
+    let _ = run("fsck.fat", &["-a"], &boot.device, &[0, 1]);
     Ok(mount(&boot.device, at, "vfat", boot_flags() | MountFlags::RDONLY, None)?)
 }
 

@@ -1,7 +1,7 @@
 //! The supervisor's loop: it alone owns the desk's process, the watchdogs, the trial of this
 //! version and the consoles. Threads and signals only tell it what happened.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,8 @@ pub enum Event {
     Named(String),
     /// An interface came.
     Interface(String),
+    /// An interface went, or is none for us.
+    Gone(String),
     Button,
     /// What `doctor` found that keeps the desk from its work; empty: nothing.
     Health(Vec<String>),
@@ -93,6 +95,8 @@ struct Supervisor {
     clock_due: Duration,
     /// A doctor is at work.
     examined: bool,
+    /// Interfaces that a thread attends to.
+    attended: BTreeSet<String>,
     addresses: Vec<(String, Ipv4Addr)>,
     last_words: VecDeque<String>,
 }
@@ -149,6 +153,7 @@ impl Supervisor {
             began: now,
             clock_due: now,
             examined: false,
+            attended: BTreeSet::new(),
             addresses: Vec::new(),
             last_words: VecDeque::new(),
         }
@@ -156,7 +161,7 @@ impl Supervisor {
 
     fn begin(&mut self) {
         for name in network::interfaces() {
-            network::attend(name, self.machine.appliance.clone(), self.events.clone());
+            self.attend(name);
         }
         if let Some(devices) = self.machine.devices.take() {
             let modules =
@@ -165,6 +170,13 @@ impl Supervisor {
         }
         for button in hardware::power_buttons(Path::new("/sys/class/input")) {
             attend_button(button, self.events.clone());
+        }
+    }
+
+    /// Once: an interface may be seen by the look at all and by its event.
+    fn attend(&mut self, name: String) {
+        if self.attended.insert(name.clone()) {
+            network::attend(name, self.machine.appliance.clone(), self.events.clone());
         }
     }
 
@@ -181,8 +193,9 @@ impl Supervisor {
             }
             Event::Address { interface, address } => self.addressed(interface, address),
             Event::Named(name) => self.named(&name),
-            Event::Interface(name) => {
-                network::attend(name, self.machine.appliance.clone(), self.events.clone());
+            Event::Interface(name) => self.attend(name),
+            Event::Gone(name) => {
+                self.attended.remove(&name);
             }
             Event::Button => return Some(Ending::PowerOff),
             Event::Health(faults) => self.judge(&faults),
@@ -256,10 +269,18 @@ impl Supervisor {
         let trial = self.machine.trial.as_ref()?;
         if now > self.began + TRIAL {
             let (left, file) = (trial.left, trial.file.display().to_string());
-            self.machine.trial = None;
+            let trial = self.machine.trial.take()?;
             self.machine.console.report(code::APPLIANCE_TRIAL_FAILED, &file);
             // The last try: there is nothing better to start, so it stays and is looked at.
-            return (left > 0).then_some(Ending::Restart);
+            if left == 0 {
+                return None;
+            }
+            let given_up = storage::write_boot(&self.machine.boot, || trial.give_up());
+            if let Err(error) = given_up {
+                // The loader counts, too.
+                self.machine.console.say(&format!("{file}: {error}"));
+            }
+            return Some(Ending::Restart);
         }
         if !self.examined && self.desk.as_ref().is_some_and(Desk::is_ready) {
             self.examined = true;

@@ -24,7 +24,7 @@ const REFUSED: &str = "update-refused.phb";
 const KEYS: &str = "/etc/posthouse/update-keys";
 const OS_RELEASE: &str = "/etc/os-release";
 /// The highest release that proved itself on this machine, on the data partition.
-const PROVED: &str = "release";
+pub const PROVED: &str = "release";
 
 impl Release {
     /// What `/etc/os-release` of the image says.

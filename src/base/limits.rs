@@ -154,6 +154,10 @@ pub const DISK_LOW_FILES: u64 = 1_000;
 pub const DISK_FULL_BYTES: u64 = 32 * 1024 * 1024;
 /// Available memory below which an operator is warned: three times what the idle process takes.
 pub const MEMORY_LOW_BYTES: u64 = 64 * 1024 * 1024;
+/// A processor this hot is near the 85 degrees at which boards slow down.
+pub const BOARD_HOT_CELSIUS: i64 = 80;
+/// Used life of a memory from which its end is announced.
+pub const STORAGE_WORN_PERCENT: u32 = 80;
 /// Fewer descriptors than this are too few for a desk.
 pub const DESCRIPTORS_LEAST: u64 = 1_024;
 /// A certificate's end is announced this long ahead: time to get another one by paper.

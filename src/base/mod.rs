@@ -8,6 +8,7 @@ pub mod id;
 pub mod limits;
 pub mod origin;
 pub mod peer;
+pub mod qr;
 pub mod text;
 pub mod time;
 

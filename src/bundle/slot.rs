@@ -1,9 +1,9 @@
 //! Puts the kernel of a bundle into a slot of the boot partition: a file on trial, which the loader
-//! starts next. The file gets its name when it is whole, and others are removed only then, so that
-//! at every moment the old version or the new one starts.
+//! starts next. Its first block is written last and makes a program of it, so that at every moment
+//! the old version or the new one starts, and no name ever moves: FAT moves a name in two steps.
 
 use std::fs::{self, File};
-use std::io::{self, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Bundle, Fault, Manifest, hash};
@@ -24,8 +24,9 @@ pub struct Slots<'a> {
 const TRIES: u32 = 3;
 const FOLDER: &str = "EFI/Linux";
 const PREFIX: &str = "posthouse_";
-/// A name that the loader passes over.
-const UNFINISHED: &str = "posthouse.part";
+/// What a disk writes as a whole. A kernel file without its first one is no program to the loader,
+/// which passes it over.
+const BLOCK: usize = 512;
 
 /// Installs a bundle; the file it made.
 ///
@@ -35,25 +36,21 @@ pub fn install(bundle: &mut Bundle, slots: &Slots<'_>) -> Result<PathBuf, Fault>
     let manifest = bundle.manifest.clone();
     admit(&manifest, slots)?;
     let folder = slots.boot.join(FOLDER);
-    let unfinished = folder.join(UNFINISHED);
-    let written = write(bundle, &unfinished);
-    if let Err(fault) = written {
-        // What is left of it would take the room of the next try.
-        let _ = fs::remove_file(&unfinished);
-        return Err(fault);
-    }
-    // A slot of the same version that failed its trial, or was given up, makes room.
-    let name = format!("{PREFIX}{}+{TRIES}.efi", manifest.version);
     let others = others(&folder, slots.version)?;
+    // A slot of the same version that failed its trial, or was cut or given up, makes room.
     for other in others.iter().filter(|path| version(path) == Some(&manifest.version)) {
         fs::remove_file(other)?;
     }
-    let slot = folder.join(name);
-    fs::rename(&unfinished, &slot)?;
-    File::open(&folder)?.sync_all()?;
+    let slot = folder.join(format!("{PREFIX}{}+{TRIES}.efi", manifest.version));
+    if let Err(fault) = write(bundle, &slot) {
+        // What is left of it would take the room of the next try.
+        let _ = fs::remove_file(&slot);
+        return Err(fault);
+    }
     for other in others.iter().filter(|path| version(path) != Some(&manifest.version)) {
         fs::remove_file(other)?;
     }
+    File::open(&folder)?.sync_all()?;
     Ok(slot)
 }
 
@@ -68,16 +65,48 @@ fn admit(manifest: &Manifest, slots: &Slots<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Writes the kernel and reads it back from the disk.
+/// Writes the kernel, reads it back from the disk, and writes its first block.
 fn write(bundle: &mut Bundle, path: &Path) -> Result<(), Fault> {
     let mut file = File::options().create(true).truncate(true).read(true).write(true).open(path)?;
-    bundle.copy(&mut file)?;
+    // What lay in the first block before, if anything, must be gone before anything else is there.
+    file.write_all(&[0; BLOCK])?;
     file.sync_all()?;
-    file.seek(SeekFrom::Start(0))?;
-    if hash(&mut file, &mut io::sink())? != bundle.manifest.kernel {
+    let mut body = Headless { file: &mut file, head: Vec::new() };
+    body.file.seek(SeekFrom::Start(0))?;
+    bundle.copy(&mut body)?;
+    let head = body.head;
+    file.sync_all()?;
+    file.seek(SeekFrom::Start(BLOCK as u64))?;
+    let mut whole = (&head[..]).chain(&file);
+    if hash(&mut whole, &mut io::sink())? != bundle.manifest.kernel {
         return Err(Fault::new(code::BUNDLE_CHANGED, path.display()));
     }
-    Ok(())
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&head)?;
+    Ok(file.sync_all()?)
+}
+
+/// Keeps the first block back and writes zeros in its place.
+struct Headless<'a> {
+    file: &'a mut File,
+    head: Vec<u8>,
+}
+
+impl Write for Headless<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let missing = BLOCK - self.head.len();
+        if missing == 0 {
+            return self.file.write(bytes);
+        }
+        let part = &bytes[..missing.min(bytes.len())];
+        self.head.extend_from_slice(part);
+        self.file.write_all(&[0; BLOCK][..part.len()])?;
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Slots of other versions than the one that runs.

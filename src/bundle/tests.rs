@@ -172,17 +172,25 @@ fn words_that_would_lead_out_of_the_folder_are_refused() {
     }
 }
 
-/// The plug is pulled at any step of an installation: what is there then starts the old version or
-/// the new one, and doing it again ends well.
+/// The plug is pulled while a slot is written: what is there then is no program, the old version
+/// stays, and doing it again ends well.
 #[test]
 fn an_installation_that_was_cut_leaves_a_version_that_starts() {
     let works = Works::new("cut");
-    let folder = works.folder.join("boot/EFI/Linux");
+    let slot = works.folder.join("boot/EFI/Linux/posthouse_0.2.0+3.efi");
     let bundle = works.signed("0.2.0", 101);
     for length in [0, 1, 100_000, 200_000] {
-        fs::write(folder.join("posthouse.part"), vec![7; length]).unwrap();
+        fs::write(&slot, vec![0; length]).unwrap();
         assert!(works.slots().contains(&"posthouse_0.1.0.efi".to_owned()));
         works.install(&bundle).unwrap();
         assert_eq!(works.slots(), ["posthouse_0.1.0.efi", "posthouse_0.2.0+3.efi"]);
+        assert_eq!(fs::read(&slot).unwrap(), fs::read(works.folder.join("kernel")).unwrap());
     }
+    // Content that is not what the manifest says is noticed before the first block is written.
+    let mut changed = fs::read(&bundle).unwrap();
+    let at = changed.len() - 1_000;
+    changed[at] ^= 1;
+    fs::write(&bundle, changed).unwrap();
+    assert_eq!(works.install(&bundle), Err(code::BUNDLE_CHANGED));
+    assert_eq!(works.slots(), ["posthouse_0.1.0.efi"]);
 }

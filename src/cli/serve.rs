@@ -15,6 +15,9 @@ pub struct Serve {
     /// Address and port of the TLS listener.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
+    /// Show where a new desk is set up as a QR code, too.
+    #[arg(long)]
+    qr: bool,
     /// Write a line for each entry of the site into this file, as a durable reader.
     #[cfg(feature = "test-peer")]
     #[arg(long, value_name = "FILE")]
@@ -50,6 +53,7 @@ impl Serve {
             loaded,
             inputs,
             language,
+            qr: self.qr,
             #[cfg(feature = "test-peer")]
             test_reader: self.test_reader.map(|file| node::test_reader::TestReader {
                 file,

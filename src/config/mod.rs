@@ -18,7 +18,7 @@ mod tests;
 mod tree;
 mod value;
 
-pub use appliance::Appliance;
+pub use appliance::{Appliance, SetupCode};
 pub use audit::Audit;
 pub use backup::Backup;
 pub use crypto::{ClientCertificates, Crypto, National, Profile, SmHint, TlsFamily};

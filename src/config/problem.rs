@@ -117,6 +117,7 @@ const FORMS: &[(&str, Text)] = &[
         },
     ),
     ("a network", Text { en: "a network like 10.0.0.0/8", zh: "网段，如 10.0.0.0/8" }),
+    ("a setup code", Text { en: "a code like ABCD-EFGH-JKLM", zh: "设置码，如 ABCD-EFGH-JKLM" }),
     (
         "a machine name",
         Text {

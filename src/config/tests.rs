@@ -235,7 +235,8 @@ fn another() -> Config {
         log: {level: debug, format: json}
         language: zh
         plugins: [{name: p}]
-        appliance: {name: counter, address: 10.0.0.2/8, gateway: 10.0.0.1, dns: [10.0.0.1]}";
+        appliance: {name: counter, address: 10.0.0.2/8, gateway: 10.0.0.1, dns: [10.0.0.1],
+                    setup_code: ABCD-EFGH-JKLM}";
     serde_saphyr::from_str(text).unwrap()
 }
 

@@ -7,6 +7,7 @@ use crate::base::{Language, Text};
 
 mod audit;
 mod backup;
+mod board;
 mod certificate;
 mod clock;
 mod data;
@@ -21,6 +22,7 @@ mod store;
 
 pub use probe::{
     Authority, Backup, Certificate, Descriptors, Disk, Folder, Listener, Memory, Probe, Store,
+    Authority, Board, Certificate, Descriptors, Disk, Folder, Listener, Memory, Probe, Store,
 };
 
 /// One thing that can be wrong.
@@ -52,6 +54,7 @@ pub const CATALOGUE: &[Check] = &[
     listener::CHECK,
     descriptors::CHECK,
     memory::CHECK,
+    board::CHECK,
     site::CHECK,
     plugins::CHECK,
 ];

@@ -26,6 +26,7 @@ pub struct Probe {
     pub listeners: Vec<Listener>,
     pub descriptors: Option<Descriptors>,
     pub memory: Option<Memory>,
+    pub board: Board,
     /// Whether somebody claimed the site.
     pub claimed: Option<bool>,
     /// Plugins the configuration names.
@@ -107,6 +108,19 @@ pub struct Memory {
     pub total_bytes: u64,
 }
 
+/// What sensors of the board say; many have none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Board {
+    /// The hottest place that is measured.
+    pub celsius: Option<i64>,
+    /// The processor runs more slowly to stay cool.
+    pub slowed: Option<bool>,
+    /// The supply is, or was since the start, too low.
+    pub under_voltage: Option<bool>,
+    /// Used life of the memory that holds the data, in steps of ten.
+    pub worn_percent: Option<u32>,
+}
+
 #[cfg(test)]
 impl Probe {
     /// A site with nothing wrong.
@@ -143,6 +157,7 @@ impl Probe {
             listeners: vec![Listener { address: "0.0.0.0:8443".to_owned(), answers: true }],
             descriptors: Some(Descriptors { used: 30, limit: 20_000 }),
             memory: Some(Memory { available_bytes: 512 << 20, total_bytes: 1 << 30 }),
+            board: Board { celsius: Some(50), ..Board::default() },
             claimed: Some(true),
             plugins: 0,
         }

@@ -4,27 +4,16 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::identity;
+use crate::base::qr::Qr;
 use crate::base::{Language, Private};
-use crate::config::Config;
+use crate::config::{Config, SetupCode};
 
-/// Letters of the one-time code: none that is mistaken for another.
-const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-const GROUP: usize = 4;
-const GROUPS: usize = 3;
-
-/// A new one-time code, `XXXX-XXXX-XXXX`: 60 random bits. `None` without randomness.
+/// A new one-time code. `None` without randomness.
 #[must_use]
 pub fn claim_code() -> Option<Private> {
-    let mut bytes = [0; GROUP * GROUPS];
+    let mut bytes = [0; 12];
     posthouse_crypto::token::fill_random(&mut bytes).ok()?;
-    let mut code = String::new();
-    for (at, byte) in bytes.iter().enumerate() {
-        if at > 0 && at % GROUP == 0 {
-            code.push('-');
-        }
-        code.push(char::from(LETTERS[usize::from(byte & 31)]));
-    }
-    Some(Private(code))
+    Some(SetupCode::of(bytes).0)
 }
 
 /// The addresses people reach this desk by, the most useful first.
@@ -48,7 +37,7 @@ pub fn urls(config: &Config, bound: SocketAddr) -> Vec<String> {
     hosts.into_iter().map(url).collect()
 }
 
-/// Prints the banner to standard output.
+/// Prints the banner to standard output; `qr`: with the first address as a QR code, too.
 ///
 /// # Errors
 /// Standard output is closed.
@@ -57,6 +46,7 @@ pub fn print(
     urls: &[String],
     code: Option<&Private>,
     language: Language,
+    qr: bool,
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let name = if name.is_empty() { "Posthouse" } else { name };
@@ -72,9 +62,18 @@ pub fn print(
         writeln!(out, "{line}: {}", &**code)?;
         writeln!(out, "{hint}")?;
         for url in urls {
-            // Behind the #, so that the code is never sent in a request's address.
-            writeln!(out, "  {}/setup#code={}", url.trim_end_matches('/'), &**code)?;
+            writeln!(out, "  {}", setup_url(url, code))?;
+        }
+        let first = urls.first().filter(|_| qr).and_then(|url| Qr::encode(&setup_url(url, code)));
+        for line in first.iter().flat_map(Qr::lines) {
+            writeln!(out, "{line}")?;
         }
     }
     out.flush()
+}
+
+/// Where a new site is claimed. The code stands behind the #, so that it is never sent in a
+/// request's address.
+fn setup_url(url: &str, code: &Private) -> String {
+    format!("{}/setup#code={}", url.trim_end_matches('/'), &**code)
 }

@@ -2,6 +2,7 @@
 
 mod backup;
 pub mod banner;
+mod board;
 pub mod clock;
 pub mod control;
 mod house;
@@ -41,6 +42,8 @@ pub struct Start {
     pub inputs: Inputs,
     /// The operator's.
     pub language: Language,
+    /// The banner shows a QR code.
+    pub qr: bool,
     /// A reader of the site feed that a test watches.
     #[cfg(feature = "test-peer")]
     pub test_reader: Option<test_reader::TestReader>,

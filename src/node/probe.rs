@@ -7,6 +7,7 @@ use posthouse_crypto::certificate::Facts;
 use rustix::fs::{Access, access, statvfs};
 use rustix::process::{Resource, getrlimit};
 
+use super::board;
 use super::identity::{self, Shown};
 use crate::actors::Aged;
 use crate::base::Wall;
@@ -50,6 +51,7 @@ pub fn gather(config: &Config, now: Wall, certificates: &[Shown], live: Option<L
         listeners: Vec::new(),
         descriptors,
         memory: memory(),
+        board: board::read(Path::new("/sys"), &config.data),
         claimed: running.then_some(live.claimed),
         plugins: config.plugins.len(),
     }

@@ -19,7 +19,7 @@ use super::reload::{self, Reloaded};
 use super::{Fault, House, Start, backup, banner, build, control, identity};
 use crate::actors::{Deed, Doer};
 use crate::base::limits::{DRAIN_PATIENCE_MS, JOURNAL_SEGMENTS, RESTART_MS};
-use crate::base::{Language, Private, code};
+use crate::base::{Private, code};
 use crate::config::Config;
 use crate::health;
 use crate::http;
@@ -33,11 +33,12 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     #[cfg(feature = "test-peer")]
     let reader = start.test_reader.clone();
     let algorithms = self_test(&start)?;
-    let Start { loaded, inputs, language, .. } = start;
+    let Start { loaded, inputs, language, qr, .. } = start;
     let config = loaded.config;
     tracing::info!(%algorithms, "self-test passed");
     let descriptors = net::raise_descriptors();
-    let claim_code = banner::claim_code();
+    let preset = config.appliance.setup_code.clone().map(|code| code.0);
+    let claim_code = preset.or_else(banner::claim_code);
     let house = build(&config, claim_code.clone()).await?;
     let certificates = identity::certificates(&config, house.clock.wall())?;
     let presence = Presence::new(&config, &certificates)?;
@@ -55,7 +56,9 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
         server.serve(door, router.clone())?;
     }
 
-    let status = greet(&config, &house, bound, claim_code, language);
+    let status = greet(&config, &house, bound, claim_code, |site, urls, code| {
+        banner::print(site, urls, code, language, qr)
+    });
     let notifier = Notifier::new(&inputs.variables, std::process::id());
     notifier.ready(&status);
     tracing::info!(listen = %bound, descriptors, "ready");
@@ -144,13 +147,13 @@ fn greet(
     house: &House,
     bound: SocketAddr,
     claim_code: Option<Private>,
-    language: Language,
+    print: impl FnOnce(&str, &[String], Option<&Private>) -> std::io::Result<()>,
 ) -> String {
     let urls = banner::urls(config, bound);
     let site = house.desk.site().row.name.clone();
     let code = claim_code.filter(|_| !house.desk.claimed());
     // Standard output may be closed; the desk runs all the same.
-    let _ = banner::print(&site, &urls, code.as_ref(), language);
+    let _ = print(&site, &urls, code.as_ref());
     urls.into_iter().next().unwrap_or_else(|| "ready".to_owned())
 }
 

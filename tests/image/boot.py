@@ -3,14 +3,17 @@ in the settings, requests of an installer, an orderly end.
 
 usage: boot.py IMAGE ARCH PULLS BUNDLES
 
-BUNDLES is a folder: good.phb of the next version, broken.phb of one whose first process cannot be run, foreign.phb
-signed by others.
+BUNDLES is a folder: good.phb of the next version, broken.phb of one whose first process cannot be run, sick.phb of one
+that is sound itself, foreign.phb signed by others; and their kernel files, VERSION/posthouse_VERSION.efi.
 """
 
 import json
 import pathlib
+import random
 import re
+import shutil
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -22,6 +25,7 @@ sys.path.insert(0, str(HERE.parent / "interop"))
 import board
 import chat
 import contents
+import cuts
 from desk import PASSWORD, Tally
 from machine import ROOT, Machine
 
@@ -29,6 +33,8 @@ WRITERS = 4
 # Acknowledged messages after which the plug is pulled: enough to be under load.
 LOAD = 40
 LOAD_S = 60
+CUTS = 100
+SETUP_CODE = "ABCD-EFGH-JKLM"
 CODE = re.compile(r"(?:code|码)\S*: *([A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4})")
 
 # The site's own authority is made at the first start; what is asked here is whether the machine serves.
@@ -138,9 +144,10 @@ def missing(port, acked):
 class Trials:
     """The cases, in the order in which one machine lives through them."""
 
-    def __init__(self, image, arch, bundles, tally):
+    def __init__(self, image, arch, version, bundles, tally):
         self.tally, self.bundles = tally, pathlib.Path(bundles)
-        self.machine = Machine(image, arch, self.bundles / "machine")
+        self.machine, self.arch = Machine(image, arch, self.bundles / "machine"), arch
+        self.version = version
         self.acked, self.inbox_key = [], None
 
     def case(self, name, work, *words):
@@ -165,6 +172,8 @@ class Trials:
         code = CODE.search(self.machine.said())
         if not code:
             return f"no code on the serial line:\n{self.machine.said()[-2000:]}"
+        if not re.search("\n█{25,}\n", self.machine.said()) or f"https://10.0.2.15/setup#code={code[1]}" not in self.machine.said():
+            return f"neither address nor QR code:\n{self.machine.said()[-2000:]}"
         self.inbox_key = claim(self.machine.port, code[1])
         return None
 
@@ -226,15 +235,82 @@ class Trials:
         return None
 
     def update(self):
-        """The next version, in the same run of the machine: it starts again by itself."""
+        """The next version, in the same run of the machine: it starts again by itself. Every write is kept."""
         self.machine.press()
         self.machine.copy("update.phb", self.bundles / "good.phb")
-        self.machine.start()
+        subprocess.run(["cp", "--sparse=always", self.machine.disk, self.bundles / "before.img"], check=True)
+        self.machine.start(self.bundles / "writes.log")
         self.machine.until("is tried now")
         self.machine.ready()
         self.machine.until(r"this version is good: .*posthouse_9\.0\.0\.efi")
         lost = missing(self.machine.port, self.acked)
+        self.machine.press()
         return f"lost: {lost[:3]}" if lost else None
+
+    def replayed(self):
+        """Cuts at any write of that update: the loader finds the old version or the new one, whole."""
+        kernel = lambda version: (self.bundles / version / f"posthouse_{version}.efi").read_bytes()
+        fixed = {f"EFI/BOOT/{contents.EFI[self.arch][0]}": None, "loader/loader.conf": None}
+        fixed = {name: contents.boot_file(self.bundles / "before.img", name) for name in fixed}
+        old = self.version
+        slots = {old: (self.bundles / f"image/posthouse_{old}.efi").read_bytes(), "9.0.0": kernel("9.0.0")}
+        self.judge = cuts.Judge(old, fixed, slots)
+        log = self.bundles / "writes.log"
+        wrong, seen = cuts.check(self.bundles / "before.img", log, self.bundles / "replay", self.judge, CUTS)
+        print(f"   cuts by what could be started: {seen}", flush=True)
+        return wrong
+
+    def booted(self, count):
+        """Some of those cuts started for good."""
+        chance = random.Random(5)
+        replay = cuts.Replay(self.bundles / "before.img", self.bundles / "writes.log", self.bundles / "replay")
+        chosen, done = replay.cuts(count, chance), 0
+        own, wrong = self.machine.disk, None
+        with open(replay.disk, "r+b") as disk:
+            for cut in chosen:
+                replay.put(disk, replay.steps[done:cut])
+                done = cut
+                self.machine.disk = self.bundles / "cut.img"
+                subprocess.run(["cp", "--sparse=always", replay.disk, self.machine.disk], check=True)
+                self.machine.start()
+                self.machine.ready()
+                lost = missing(self.machine.port, self.acked)
+                self.machine.pull()
+                wrong = wrong or (f"cut before write {cut}: lost {lost[:3]}" if lost else None)
+        self.machine.disk = own
+        for name in ("cut.img", "before.img", "writes.log"):
+            (self.bundles / name).unlink()
+        shutil.rmtree(self.bundles / "replay")
+        self.machine.start()
+        self.machine.ready()
+        return wrong
+
+    def sick(self):
+        """A version that finds the disk full is not good: the former one returns after its time is over."""
+        self.machine.press()
+        self.machine.copy("update.phb", self.bundles / "sick.phb")
+        self.fill()
+        self.machine.start()
+        self.machine.until("is tried now")
+        self.machine.until(r"doctor: .*7005")
+        self.machine.until(r"\(8007\)")
+        self.machine.until(r"\(8007\)[^$]*READY")
+        self.machine.press()
+        names = sorted(name for name in self.machine.names("EFI/Linux") if name.endswith(".efi"))
+        self.machine.data("rm fill")
+        self.machine.start()
+        self.machine.ready()
+        return None if names == ["posthouse_9.0.0.efi", "posthouse_9.0.2+0-1.efi"] else f"slots {names}"
+
+    def fill(self):
+        """Leaves 8 MiB of the data partition."""
+        said = self.machine.data("stats")
+        blocks = int(re.search(r"Free blocks: +(\d+)", said)[1]) - 2048
+        (self.machine.folder / "empty").write_bytes(b"")
+        self.machine.data(
+            f"write {self.machine.folder / 'empty'} fill", f"fallocate fill 0 {blocks - 1}",
+            f"set_inode_field fill size {blocks * 4096}",
+        )
 
     def fallback(self):
         """A version whose kernel finds nothing to run panics; after its tries the former one is back."""
@@ -252,13 +328,18 @@ class Trials:
 
     def reset(self):
         self.machine.press()
+        self.machine.data("mkdir backups", "cd backups", f"write {self.machine.serial} kept")
         self.machine.put("factory-reset.txt", "")
+        self.machine.put("posthouse.yaml", f"appliance:\n  setup_code: {SETUP_CODE}\n")
         self.machine.start()
         self.machine.ready()
         said = self.machine.said()
-        if "factory reset: done" not in said or not CODE.search(said):
+        if "factory reset: done" not in said or not CODE.search(said) or CODE.search(said)[1] != SETUP_CODE:
             return f"not as new:\n{said[-2000:]}"
+        claim(self.machine.port, SETUP_CODE)
         self.machine.press()
+        if "kept" not in self.machine.data("ls backups"):
+            return "the backups are gone"
         return "the request is still there" if "factory-reset.txt" in str(self.machine.names("")) else None
 
     def starts(self):
@@ -281,8 +362,11 @@ class Trials:
             self.case("mistake in the settings", self.mistake)
             self.case("settings", self.settings)
             self.case("foreign bundle", self.foreign)
-            self.case("update", self.update)
-            self.case("update that falls back", self.fallback)
+            if self.case("update", self.update):
+                self.case(f"{CUTS} power cuts of it replayed", self.replayed)
+                self.case("some of them started", self.booted, 3 if pulls == 2 else 20)
+            self.case("update that fails its doctor", self.sick)
+            self.case("update that cannot run", self.fallback)
             self.case("factory reset", self.reset)
             self.case("no start of its own", self.starts)
         if self.machine.process.poll() is None:
@@ -294,7 +378,7 @@ def main():
     version = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
     tally = Tally(f"image {arch}")
     contents.check(image, arch, version, tally)
-    Trials(image, arch, bundles, tally).run(int(pulls))
+    Trials(image, arch, version, bundles, tally).run(int(pulls))
     sys.exit(tally.end())
 
 

@@ -12,8 +12,8 @@ MIB = 1024 * 1024
 BOOT_AT = MIB
 EFI = {"arm64": ("BOOTAA64.EFI", 0xAA64), "amd64": ("BOOTX64.EFI", 0x8664)}
 SECTIONS = {".linux", ".initrd", ".cmdline", ".osrel", ".uname"}
-# The only programs: ours, and three of Debian's for file systems.
-PROGRAMS = {"bin/posthouse", "sbin/e2fsck", "sbin/resize2fs", "sbin/blockdev"}
+# The only programs: ours, and four of Debian's for file systems.
+PROGRAMS = {"bin/posthouse", "sbin/e2fsck", "sbin/resize2fs", "sbin/fsck.fat", "sbin/blockdev"}
 LIBRARY = re.compile(r"lib/(lib[a-z0-9_+.-]+\.so[0-9.]*|ld-linux-[a-z0-9-]+\.so\.[0-9])$|lib64/ld-linux-x86-64\.so\.2$")
 DATA = re.compile(
     r"etc/(os-release|resolv\.conf|posthouse\.yaml|posthouse/update-keys)$|dev/console$"

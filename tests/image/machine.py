@@ -13,6 +13,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MIB = 1024 * 1024
 DISK_MIB = 1024
+DATA_AT = 257 * MIB
 PATIENCE_S = int(os.environ.get("POSTHOUSE_BOOT_S", "400"))
 KINDS = {
     "arm64": {
@@ -42,21 +43,26 @@ class Machine:
         self.port = free_port()
         self.process, self.starts = None, 0
 
-    def start(self):
-        """Puts the plug in; the time it took until the desk was ready is in `seconds`."""
+    def start(self, log=None):
+        """Puts the plug in; the time it took until the desk was ready is in `seconds`. `log`: a file for all writes."""
         self.starts += 1
         self.serial = self.folder / f"serial.{self.starts}"
         self.monitor = self.folder / "monitor"
         self.monitor.unlink(missing_ok=True)
         self.serial.write_bytes(b"")
+        drive = ["-drive", f"if=none,id=disk,format=raw,file={self.disk}"]
+        if log:
+            log.write_bytes(b"")
+            files = [f"driver=file,node-name=raw,filename={self.disk}", f"driver=file,node-name=log,filename={log}"]
+            drive = ["-blockdev", files[0], "-blockdev", files[1]]
+            drive += ["-blockdev", "driver=blklogwrites,node-name=disk,file=raw,log=log"]
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             [
                 *self.kind["program"], "-smp", "2", "-m", "1024", "-display", "none", "-nodefaults",
                 "-drive", f"if=pflash,format=raw,readonly=on,file={self.kind['code']}",
                 "-drive", f"if=pflash,format=raw,file={self.folder}/variables.fd",
-                "-drive", f"if=none,id=disk,format=raw,file={self.disk}",
-                "-device", "virtio-blk-pci,drive=disk",
+                *drive, "-device", "virtio-blk-pci,drive=disk",
                 "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:443",
                 "-device", "virtio-net-pci,netdev=net",
                 "-device", "virtio-rng-pci",
@@ -99,6 +105,13 @@ class Machine:
             monitor.recv(1024)
             monitor.sendall(b"system_powerdown\n")
             self.process.wait(PATIENCE_S)
+
+    def data(self, *commands):
+        """Commands of debugfs on the data partition, while the machine is off."""
+        script = self.folder / "commands"
+        script.write_text("\n".join(commands) + "\n")
+        device = f"{self.disk}?offset={DATA_AT}"
+        return subprocess.run(["debugfs", "-w", "-f", script, device], check=True, capture_output=True).stdout.decode()
 
     def put(self, name, text):
         """Writes a file of the boot partition, while the machine is off."""

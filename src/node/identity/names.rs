@@ -35,11 +35,44 @@ pub fn host_name() -> String {
 }
 
 /// The address other machines reach this one by: what a datagram to the outside would carry. No
-/// packet is sent (a documentation address, RFC 5737).
+/// packet is sent (a documentation address, RFC 5737). On a network without a way out, the first of
+/// this machine's own.
 #[must_use]
 pub fn outward_address() -> Option<IpAddr> {
+    let first = || first_address(&std::fs::read_to_string("/proc/net/fib_trie").ok()?);
+    routed_address().or_else(first)
+}
+
+/// The kernel's table of routes as a tree of text: a leaf `|-- ADDRESS`, below it its kinds.
+fn first_address(trie: &str) -> Option<IpAddr> {
+    let mut leaf = None;
+    for line in trie.lines().map(str::trim) {
+        if let Some(address) = line.strip_prefix("|-- ") {
+            leaf = address.parse().ok().filter(|address: &IpAddr| !address.is_loopback());
+        } else if line == "/32 host LOCAL" && leaf.is_some() {
+            return leaf;
+        }
+    }
+    None
+}
+
+fn routed_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
     socket.connect(("192.0.2.1", 9)).ok()?;
     let address = socket.local_addr().ok()?.ip();
     (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_way_out_the_first_address_counts() {
+        let trie = "Main:\n |-- 10.0.2.0\n /24 link UNICAST\nLocal:\n |-- 127.0.0.1\n \
+                    /32 host LOCAL\n |-- 10.0.2.15\n /32 host LOCAL\n |-- 10.0.3.1\n \
+                    /32 host LOCAL\n";
+        assert_eq!(first_address(trie), "10.0.2.15".parse().ok());
+        assert_eq!(first_address("|-- 10.0.2.255\n /32 link BROADCAST\n"), None);
+    }
 }
