@@ -4,6 +4,7 @@ grows at the first start). Without root, loop devices or mounts. The same input 
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 
 MIB = 1024 * 1024
@@ -69,11 +70,23 @@ start={1 + BOOT_MIB}MiB, size={DATA_MIB}MiB, type=linux, uuid={DATA_ID}, name="p
                         disk.seek(MIB, os.SEEK_CUR)
 
 
-def make(out, tree, epoch):
+def hybrid(out):
+    """The first stage of a Raspberry Pi 3 reads the old table alone: it gets the boot partition, beside the mark that
+    the new table counts."""
+    entry = lambda kind, start, sectors: struct.pack("<4xB3xII", kind, start, sectors)
+    fat, mark = entry(0x0C, MIB // 512, BOOT_MIB * MIB // 512), entry(0xEE, 1, MIB // 512 - 1)
+    with open(out, "r+b") as disk:
+        disk.seek(446)
+        disk.write(fat + mark + bytes(32))
+
+
+def make(out, tree, epoch, boot_rom=False):
     work = pathlib.Path(f"{out}.parts")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     boot_partition(work / "boot", tree, epoch)
     data_partition(work / "data", epoch)
     assemble(out, work / "boot", work / "data")
+    if boot_rom:
+        hybrid(out)
     shutil.rmtree(work)

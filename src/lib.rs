@@ -29,6 +29,7 @@ pub mod hub;
 pub mod manual;
 pub mod net;
 pub mod node;
+pub mod provision;
 pub mod session;
 pub mod store;
 pub mod web;

@@ -154,6 +154,9 @@ pub const DISK_LOW_FILES: u64 = 1_000;
 pub const DISK_FULL_BYTES: u64 = 32 * 1024 * 1024;
 /// Available memory below which an operator is warned: three times what the idle process takes.
 pub const MEMORY_LOW_BYTES: u64 = 64 * 1024 * 1024;
+/// Boxes that one table prepares, and bytes of it: what one person unpacks in a day.
+pub const PROVISION_BOXES: usize = 1000;
+pub const PROVISION_BYTES: usize = 1024 * 1024;
 /// A processor this hot is near the 85 degrees at which boards slow down.
 pub const BOARD_HOT_CELSIUS: i64 = 80;
 /// Used life of a memory from which its end is announced.

@@ -29,6 +29,7 @@ enum Command {
         out: PathBuf,
     },
     /// Make a bundle of the kernel file of an image.
+    #[command(disable_version_flag = true)]
     Make {
         /// What the image is for: `arm64-uefi`.
         #[arg(long, value_name = "TARGET")]
@@ -60,6 +61,7 @@ enum Command {
         bundle: PathBuf,
     },
     /// Put a bundle into a slot of a boot partition. Machines do it by themselves.
+    #[command(disable_version_flag = true)]
     Install {
         /// File of trusted keys, a line each.
         #[arg(long, value_name = "FILE")]

@@ -24,6 +24,7 @@ mod duties;
 mod keystore;
 mod man;
 mod operate;
+mod provision;
 mod report;
 mod seal;
 mod serve;
@@ -68,6 +69,8 @@ enum Command {
     Config(config_command::ConfigCommand),
     /// Files that update machines without a network.
     Bundle(bundle::BundleCommand),
+    /// Prepare many boxes: settings, images and labels from a table.
+    Provision(provision::Provision),
     /// Print completions for a shell.
     Completions(completions::Completions),
     /// Print the manual page, for man(1).
@@ -162,6 +165,7 @@ impl Command {
             Self::Keystore(command) => command.run(out),
             Self::Config(command) => command.run(out, language),
             Self::Bundle(command) => command.run(out),
+            Self::Provision(command) => command.run(out),
             Self::Completions(command) => command.run(out),
             Self::Man => man::print(out),
             Self::Appliance(command) => command.run(),

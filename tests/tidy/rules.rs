@@ -25,6 +25,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("manual", &["base", "config", "health"]),
     ("node", NODE),
     ("bundle", &["base", "crypto"]),
+    ("provision", &["base", "config"]),
     ("appliance", &["base", "config", "node", "bundle"]),
     ("cli", CLI),
     ("main", &["cli", "base"]),
@@ -59,6 +60,7 @@ const CLI: &[&str] = &[
     "node",
     "appliance",
     "bundle",
+    "provision",
 ];
 
 /// Crates that only these rooms may name.

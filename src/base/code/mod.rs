@@ -15,6 +15,7 @@ mod desk;
 mod health;
 mod http;
 mod net;
+mod provision;
 mod store;
 
 pub use appliance::*;
@@ -25,6 +26,7 @@ pub use desk::*;
 pub use health::*;
 pub use http::*;
 pub use net::*;
+pub use provision::*;
 pub use store::*;
 
 /// A stable number for one kind of refusal, fault or finding.
@@ -94,6 +96,7 @@ pub fn table() -> impl Iterator<Item = &'static Row> {
         health::ROWS,
         appliance::ROWS,
         bundle::ROWS,
+        provision::ROWS,
     ]
     .into_iter()
     .flatten()
