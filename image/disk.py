@@ -30,7 +30,8 @@ def sized(path, mib):
 
 def boot_partition(path, tree, epoch):
     """FAT32 with the files of the folder `tree`, all of the time `epoch`."""
-    run("mkfs.vfat", "-F", 32, "--invariant", "-n", "POSTHOUSE", "-i", "706f7374", sized(path, BOOT_MIB))
+    # Clusters of 2 KiB are the largest that FAT32 takes on so small a partition.
+    run("mkfs.vfat", "-F", 32, "-s", 4, "--invariant", "-n", "POSTHOUSE", "-i", "706f7374", sized(path, BOOT_MIB))
     for file in sorted(tree.rglob("*")):
         os.utime(file, (epoch, epoch))
     clock = os.environ | {"SOURCE_DATE_EPOCH": str(epoch), "TZ": "UTC", "MTOOLS_SKIP_CHECK": "1"}

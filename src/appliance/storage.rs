@@ -134,12 +134,13 @@ pub fn mount_boot(boot: &Partition, at: &Path) -> io::Result<()> {
     Ok(mount(&boot.device, at, "vfat", boot_flags() | MountFlags::RDONLY, None)?)
 }
 
-/// Does `work` while the boot partition at `at` can be written to.
+/// Does `work` while the boot partition at `at` can be written to. Names change on the disk at once,
+/// in order; files are what `work` syncs.
 ///
 /// # Errors
 /// The kernel's, or that of `work`.
 pub fn write_boot(at: &Path, work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    mount_remount(at, boot_flags() | MountFlags::SYNCHRONOUS, "")?;
+    mount_remount(at, boot_flags() | MountFlags::DIRSYNC, "")?;
     let worked = work();
     rustix::fs::sync();
     let closed = mount_remount(at, boot_flags() | MountFlags::RDONLY, "");

@@ -71,6 +71,9 @@ fn write(bundle: &mut Bundle, path: &Path) -> Result<(), Fault> {
     // What lay in the first block before, if anything, must be gone before anything else is there.
     file.write_all(&[0; BLOCK])?;
     file.sync_all()?;
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
     let mut body = Headless { file: &mut file, head: Vec::new() };
     body.file.seek(SeekFrom::Start(0))?;
     bundle.copy(&mut body)?;

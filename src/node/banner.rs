@@ -8,9 +8,12 @@ use crate::base::qr::Qr;
 use crate::base::{Language, Private};
 use crate::config::{Config, SetupCode};
 
-/// A new one-time code. `None` without randomness.
+/// The one-time code of the settings, else a new one. `None` without randomness.
 #[must_use]
-pub fn claim_code() -> Option<Private> {
+pub fn claim_code(config: &Config) -> Option<Private> {
+    if let Some(code) = &config.appliance.setup_code {
+        return Some(code.0.clone());
+    }
     let mut bytes = [0; 12];
     posthouse_crypto::token::fill_random(&mut bytes).ok()?;
     Some(SetupCode::of(bytes).0)

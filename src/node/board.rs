@@ -44,7 +44,8 @@ fn slowed(sys: &Path) -> Option<bool> {
 /// The driver raspberrypi-hwmon: the alarm stays up for a while after the supply was low.
 fn under_voltage(sys: &Path) -> Option<bool> {
     let sensors = below(&sys.join("class/hwmon"), "hwmon");
-    let sensor = sensors.iter().find(|s| text(s, "name").is_some_and(|name| name == "rpi_volt"))?;
+    let own = |sensor: &&PathBuf| text(sensor, "name").as_deref() == Some("rpi_volt");
+    let sensor = sensors.iter().find(own)?;
     Some(text(sensor, "in0_lcrit_alarm")? != "0")
 }
 

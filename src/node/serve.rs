@@ -37,8 +37,7 @@ pub(super) async fn serve(start: Start, logs: Logs) -> Result<(), Fault> {
     let config = loaded.config;
     tracing::info!(%algorithms, "self-test passed");
     let descriptors = net::raise_descriptors();
-    let preset = config.appliance.setup_code.clone().map(|code| code.0);
-    let claim_code = preset.or_else(banner::claim_code);
+    let claim_code = banner::claim_code(&config);
     let house = build(&config, claim_code.clone()).await?;
     let certificates = identity::certificates(&config, house.clock.wall())?;
     let presence = Presence::new(&config, &certificates)?;

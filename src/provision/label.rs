@@ -69,7 +69,8 @@ fn file(objects: &[String]) -> Vec<u8> {
     let (begin, count) = (out.len(), objects.len() + 1);
     let _ = write!(
         out,
-        "xref\n0 {count}\n{table}trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n{begin}\n%%EOF\n"
+        "xref\n0 {count}\n{table}trailer\n<< /Size {count} /Root 1 0 R >>\nstartxref\n\
+         {begin}\n%%EOF\n"
     );
     out.into_bytes()
 }
@@ -112,7 +113,8 @@ fn line(out: &mut String, (x, y): (f64, f64), size: u32, font: u32, text: &str) 
     let _ = writeln!(out, "BT 0 g /F{font} {size} Tf {x} {y} Td <{digits}> Tj ET");
 }
 
-/// A row of dark modules is one rectangle, in a space whose unit is a module and whose y points down.
+/// Dark modules of a row that touch are one rectangle, in a space whose unit is a module and whose
+/// y points down.
 fn modules(out: &mut String, (left, top): (f64, f64), qr: &Qr) {
     let side = u32::try_from(qr.size()).unwrap_or(1);
     let unit = QR_SIDE / f64::from(side);

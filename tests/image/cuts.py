@@ -57,7 +57,14 @@ class Fat:
         return seen
 
     def bytes(self, first, size=None):
-        parts = [self.image[self.data + (at - 2) * self.cluster:][:self.cluster] for at in self.chain(first)]
+        """The content of a chain; neighbours are read together."""
+        parts, chain = [], self.chain(first)
+        begin = 0
+        for end in range(1, len(chain) + 1):
+            if end == len(chain) or chain[end] != chain[end - 1] + 1:
+                at = self.data + (chain[begin] - 2) * self.cluster
+                parts.append(self.image[at:at + (end - begin) * self.cluster])
+                begin = end
         return b"".join(parts)[:size]
 
     def folder(self, first):

@@ -33,13 +33,14 @@ class Machine:
     """A copy of the image on a larger disk, in a folder of its own."""
 
     def __init__(self, image, arch, folder):
-        self.kind, self.folder = KINDS[arch], pathlib.Path(folder)
+        self.arch, self.folder = arch, pathlib.Path(folder)
         self.disk = self.folder / "disk.img"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         subprocess.run(["cp", "--sparse=always", image, self.disk], check=True)
         os.truncate(self.disk, DISK_MIB * MIB)
-        shutil.copyfile(self.kind["variables"], self.folder / "variables.fd")
+        if arch in KINDS:
+            shutil.copyfile(KINDS[arch]["variables"], self.folder / "variables.fd")
         self.port = free_port()
         self.process, self.starts = None, 0
 
@@ -57,21 +58,37 @@ class Machine:
             drive = ["-blockdev", files[0], "-blockdev", files[1]]
             drive += ["-blockdev", "driver=blklogwrites,node-name=disk,file=raw,log=log"]
         self.began = time.monotonic()
-        self.process = subprocess.Popen(
-            [
-                *self.kind["program"], "-smp", "2", "-m", "1024", "-display", "none", "-nodefaults",
-                "-drive", f"if=pflash,format=raw,readonly=on,file={self.kind['code']}",
-                "-drive", f"if=pflash,format=raw,file={self.folder}/variables.fd",
-                *drive, "-device", "virtio-blk-pci,drive=disk",
-                "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:443",
-                "-device", "virtio-net-pci,netdev=net",
-                "-device", "virtio-rng-pci",
-                "-device", "i6300esb", "-action", "watchdog=reset",
-                "-monitor", f"unix:{self.monitor},server,nowait",
-                "-serial", f"file:{self.serial}",
-            ],
-            stdin=subprocess.DEVNULL,
-        )
+        board = self.board() if self.arch == "raspi" else self.uefi(drive)
+        net = f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:443"
+        common = ["-display", "none", "-nodefaults", "-netdev", net, "-monitor", f"unix:{self.monitor},server,nowait"]
+        self.process = subprocess.Popen([*board, *common], stdin=subprocess.DEVNULL)
+
+    def uefi(self, drive):
+        kind = KINDS[self.arch]
+        return [
+            *kind["program"], "-smp", "2", "-m", "1024",
+            "-drive", f"if=pflash,format=raw,readonly=on,file={kind['code']}",
+            "-drive", f"if=pflash,format=raw,file={self.folder}/variables.fd",
+            *drive, "-device", "virtio-blk-pci,drive=disk",
+            "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci",
+            "-device", "i6300esb", "-action", "watchdog=reset",
+            "-serial", f"file:{self.serial}",
+        ]
+
+    def board(self):
+        """A Raspberry Pi 3. The emulator has no firmware: kernel, device tree, initramfs and command line are taken
+        from the card as the firmware would. Its watchdog resets when it is opened, so the driver stays out."""
+        for name in ("vmlinuz", "initramfs.zst", "bcm2837-rpi-3-b.dtb"):
+            self.mtools("mcopy", "-n", "-o", f"::{name}", self.folder / name)
+        line = "module_blacklist=bcm2835_wdt " + self.take("cmdline.txt").strip()
+        return [
+            "qemu-system-aarch64", "-M", "raspi3b", "-drive", f"if=sd,format=raw,file={self.disk}",
+            "-kernel", self.folder / "vmlinuz", "-initrd", self.folder / "initramfs.zst",
+            "-dtb", self.folder / "bcm2837-rpi-3-b.dtb", "-append", line,
+            "-device", "usb-net,netdev=net",
+            # The second line is the one of the pins.
+            "-serial", "null", "-serial", f"file:{self.serial}",
+        ]
 
     def said(self):
         """The serial line without the screen commands of the firmware."""
