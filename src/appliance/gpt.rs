@@ -1,6 +1,6 @@
-//! The partition table (UEFI specification 2.10, section 5.3): the data partition takes what is free
-//! behind it. Power may fail at any write: the backup table is written first, so one of the two
-//! always describes the old partition or the new one, and doing it again finishes the work.
+//! The partition table (UEFI specification 2.10, section 5.3): the data partition takes what is
+//! free behind it. Power may fail at any write: the backup table is written first, so one of the
+//! two always describes the old partition or the new one, and doing it again finishes the work.
 
 use std::fs::File;
 use std::io;

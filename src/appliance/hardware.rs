@@ -37,7 +37,8 @@ impl Watchdog {
     }
 }
 
-/// Input devices below `class` (`/sys/class/input`) that have a power key, as their files in `/dev`.
+/// Input devices below `class` (`/sys/class/input`) that have a power key, as their files in
+/// `/dev`.
 #[must_use]
 pub fn power_buttons(class: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(class) else { return Vec::new() };

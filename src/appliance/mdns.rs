@@ -1,6 +1,6 @@
-//! The machine's name on the local network, `NAME.local` (RFC 6762), without I/O: probe three times,
-//! take another name when somebody has it, announce twice, answer. Only the address record of IPv4;
-//! services are not announced.
+//! The machine's name on the local network, `NAME.local` (RFC 6762), without I/O: probe three
+//! times, take another name when somebody has it, announce twice, answer. Only the address record
+//! of IPv4; services are not announced.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Kernel modules: those of `modules.load` at every start, the others when a device asks for them by
-//! its modalias. Formats of the tables as depmod(8) writes them.
+//! Kernel modules: those of `modules.load` at every start, the others when a device asks for them
+//! by its modalias. Formats of the tables as depmod(8) writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

@@ -122,8 +122,8 @@ fn file_system_size(superblock: &[u8; 1024]) -> Option<(u64, u64)> {
     blocks.checked_mul(block).map(|bytes| (bytes, block))
 }
 
-/// Mounts the boot partition at `at`, for reading. A name that moved when the power failed may stand
-/// twice with the same content; the check leaves one of them empty, or the next file that is
+/// Mounts the boot partition at `at`, for reading. A name that moved when the power failed may
+/// stand twice with the same content; the check leaves one of them empty, or the next file that is
 /// written would take the place of the other.
 ///
 /// # Errors
@@ -134,8 +134,8 @@ pub fn mount_boot(boot: &Partition, at: &Path) -> io::Result<()> {
     Ok(mount(&boot.device, at, "vfat", boot_flags() | MountFlags::RDONLY, None)?)
 }
 
-/// Does `work` while the boot partition at `at` can be written to. Names change on the disk at once,
-/// in order; files are what `work` syncs.
+/// Does `work` while the boot partition at `at` can be written to. Names change on the disk at
+/// once, in order; files are what `work` syncs.
 ///
 /// # Errors
 /// The kernel's, or that of `work`.

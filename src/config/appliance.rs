@@ -29,7 +29,7 @@ pub struct Appliance {
     pub dns: Vec<Ipv4Addr>,
     /// One-time code that claims the new site, `XXXX-XXXX-XXXX`, as on the label of a box that was
     /// prepared. Left out: another one at every start. It is of no use once the site is claimed.
-    #[schemars(with = "Option<String>", extend("x-zh" = "用于认领新站点的一次性设置码（XXXX-XXXX-XXXX），与预置设备标签上的一致。\
+    #[schemars(with = "Option<String>", extend("x-zh" = "用于认领新站点的一次性设置码（XXXX-XXXX-XXXX），与预置设备标签一致。\
         未设置则每次启动随机生成。站点认领后即失效。"))]
     pub setup_code: Option<SetupCode>,
 }

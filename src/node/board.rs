@@ -1,6 +1,6 @@
-//! Reads the sensors of a board from sysfs: heat and slowing from the thermal zones, low supply from
-//! the Raspberry Pi's, wear from the memory card or flash that holds the data. Most machines have
-//! few of them; what is not there is left out.
+//! Reads the sensors of a board from sysfs: heat and slowing from the thermal zones, low supply
+//! from the Raspberry Pi's, wear from the memory card or flash that holds the data. Most machines
+//! have few of them; what is not there is left out.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -49,8 +49,8 @@ fn under_voltage(sys: &Path) -> Option<bool> {
     Some(text(sensor, "in0_lcrit_alarm")? != "0")
 }
 
-/// `life_time` of eMMC and of cards that have it: two estimates of the used life, 0x01 for the first
-/// tenth to 0x0a for the last, 0x0b for more (JEDEC JESD84-B51, registers 268 and 269).
+/// `life_time` of eMMC and of cards that have it: two estimates of the used life, 0x01 for the
+/// first tenth to 0x0a for the last, 0x0b for more (JEDEC JESD84-B51, registers 268 and 269).
 fn worn(block: &Path) -> Option<u32> {
     let block = block.canonicalize().ok()?;
     // A partition's folder lies in its disk's.

@@ -140,7 +140,8 @@ crate::base::code::codes! {
             "请插入备份介质，或运行 `posthouse backup create` 并查看提示。";
     7020 BOARD_HOT Finding {
         what: "The processor is hot.", "处理器温度过高。";
-        why: "Near 85 degrees it slows itself down, and parts age faster.", "接近 85 °C 时会自动降频，元件也会加速老化。";
+        why: "Near 85 degrees it slows itself down, and parts age faster.",
+            "接近 85 °C 时会自动降频，元件也会加速老化。";
         remedy: "Give the board air or a heat sink, and keep it out of the sun.",
             "请改善通风或加装散热片，并避免阳光直射。";
     }
