@@ -21,8 +21,8 @@ mod site;
 mod store;
 
 pub use probe::{
-    Authority, Backup, Certificate, Descriptors, Disk, Folder, Listener, Memory, Probe, Store,
-    Authority, Board, Certificate, Descriptors, Disk, Folder, Listener, Memory, Probe, Store,
+    Authority, Backup, Board, Certificate, Descriptors, Disk, Folder, Listener, Memory, Probe,
+    Store,
 };
 
 /// One thing that can be wrong.

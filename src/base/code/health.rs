@@ -138,26 +138,27 @@ crate::base::code::codes! {
             "磁盘故障时，其后写入的内容将会丢失。";
         remedy: "Plug the medium in, or run `posthouse backup create` and read what it says.",
             "请插入备份介质，或运行 `posthouse backup create` 并查看提示。";
-    7020 BOARD_HOT Finding {
+    }
+    7023 BOARD_HOT Finding {
         what: "The processor is hot.", "处理器温度过高。";
         why: "Near 85 degrees it slows itself down, and parts age faster.",
             "接近 85 °C 时会自动降频，元件也会加速老化。";
         remedy: "Give the board air or a heat sink, and keep it out of the sun.",
             "请改善通风或加装散热片，并避免阳光直射。";
     }
-    7021 BOARD_SLOWED Finding {
+    7024 BOARD_SLOWED Finding {
         what: "The processor slows itself down to stay cool.", "处理器正在降频以降温。";
         why: "The desk answers more slowly than the board could.", "服务响应会慢于硬件应有的速度。";
         remedy: "Give the board air or a heat sink.", "请改善通风或加装散热片。";
     }
-    7022 BOARD_UNDER_VOLTAGE Finding {
+    7025 BOARD_UNDER_VOLTAGE Finding {
         what: "The supply voltage is or was too low.", "供电电压过低（或曾经过低）。";
         why: "Memory cards lose data and boards restart when the voltage falls further.",
             "电压继续下降会导致存储卡丢失数据、设备重启。";
         remedy: "Use the board's own power supply and a short, thick cable.",
             "请使用原装电源和短而粗的电源线。";
     }
-    7023 STORAGE_WORN Finding {
+    7026 STORAGE_WORN Finding {
         what: "The memory that the data lies on is worn.", "存放数据的存储介质已磨损。";
         why: "Its maker promises no more than its rated life; afterwards writes fail.",
             "超过厂商标称寿命后写入会失败。";
