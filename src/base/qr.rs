@@ -100,7 +100,7 @@ impl Qr {
     /// Level and mask, twice (section 7.9).
     fn format(&mut self, mask: u32) {
         // Level M is 00.
-        let remainder = (0..10).fold(mask, |rest, _| rest << 1 ^ (rest >> 9) * 0x537);
+        let remainder = (0..10).fold(mask, |rest, _| (rest << 1) ^ ((rest >> 9) * 0x537));
         let bits = (mask << 10 | remainder) ^ 0x5412;
         let size = self.size;
         for at in 0..15 {
@@ -248,8 +248,8 @@ fn remainder(block: &[u8], length: usize) -> Vec<u8> {
 /// Modulo x^8 + x^4 + x^3 + x^2 + 1.
 fn times(a: u8, b: u8) -> u8 {
     (0..8).rev().fold(0, |product: u8, bit| {
-        let doubled = product << 1 ^ (product >> 7) * 0x1D;
-        doubled ^ (b >> bit & 1) * a
+        let doubled = (product << 1) ^ ((product >> 7) * 0x1D);
+        doubled ^ (((b >> bit) & 1) * a)
     })
 }
 

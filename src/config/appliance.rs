@@ -61,7 +61,7 @@ impl SetupCode {
             part.len() == Self::GROUP && part.bytes().all(|byte| Self::LETTERS.contains(&byte))
         };
         let whole = text.split('-').count() == Self::GROUPS && text.split('-').all(group);
-        whole.then(|| Self(Private(text)))
+        whole.then_some(Self(Private(text)))
     }
 }
 
