@@ -77,7 +77,7 @@ impl Latency {
 }
 
 /// Sides of the code table (its thousands) and codes per side that are counted one by one.
-const SIDES: usize = 8;
+const SIDES: usize = 9;
 const CODES: usize = 200;
 
 /// Answers with a code, by code.
