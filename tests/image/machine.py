@@ -144,7 +144,7 @@ class Machine:
 
     def names(self, folder):
         lines = self.mtools("mdir", "-b", f"::{folder}").decode().split()
-        return [line.removeprefix("::/") for line in lines]
+        return [line.rpartition("/")[2] for line in lines if not line.endswith("/")]
 
     def mtools(self, program, *words):
         program, *options = program.split()
