@@ -1,4 +1,4 @@
-//! 82xx: boxes that are prepared.
+//! 815x: boxes that are prepared.
 
 crate::base::code::codes! {
     8151 PROVISION_TABLE Refusal {
