@@ -316,5 +316,6 @@ pub const BACKUP_KEEP_DAYS: (u32, u32) = (1, 36_500);
 pub const BUNDLE_KEYS: usize = 2;
 /// Manifest of a bundle: a page of JSON, read before anything is known of who made it.
 pub const BUNDLE_MANIFEST_BYTES: u32 = 16 * 1024;
-/// Kernel file of a bundle: three of them fit on the boot partition.
-pub const BUNDLE_KERNEL_BYTES: u64 = 80 * 1024 * 1024;
+/// Kernel file of a bundle: four of them fit on the boot partition of 256 MiB: two slots, the
+/// bundle, and one that an earlier bundle left.
+pub const BUNDLE_KERNEL_BYTES: u64 = 60 * 1024 * 1024;
