@@ -236,10 +236,16 @@ impl Blobs {
                 }
                 let mut head = [0; HEAD_BYTES];
                 let read = file.read_exact_at(&mut head, 0);
+                let former = head;
                 match read.map(|()| seal::rewrap(&wrap.keys, &id.to_bytes(), &mut head)) {
                     Ok(Ok(true)) => {
-                        file.write_all_at(&head, 0)?;
-                        file.sync_data()?;
+                        let written = file.write_all_at(&head, 0).and_then(|()| file.sync_data());
+                        if written.is_err() {
+                            // A head that may not be on the disk must not be read from the cache
+                            // as done, or the next pass would leave it out.
+                            let _ = file.write_all_at(&former, 0);
+                        }
+                        written?;
                     }
                     Ok(Ok(false)) => {}
                     Ok(Err(BadSeal)) => unreadable += 1,
