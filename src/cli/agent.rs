@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 
 use super::operate::{Absent, operate, password};
 use super::{Ending, Failure, Settings};
+use crate::desk::Role;
 use crate::node::control::Request;
 
 #[derive(Args, Debug)]
@@ -28,7 +30,7 @@ enum Action {
         #[arg(long, default_value = "")]
         name: String,
         /// What they may do.
-        #[arg(long, value_enum, default_value_t = Role::Agent)]
+        #[arg(long, value_parser = roles(), default_value = Role::Agent.word())]
         role: Role,
         /// Number of a team; again for more. Left out: every team.
         #[arg(long = "team", value_name = "NUMBER")]
@@ -61,27 +63,10 @@ enum Action {
     },
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Role {
-    Agent,
-    Supervisor,
-    Owner,
-    SystemAdministrator,
-    SecurityAdministrator,
-    AuditAdministrator,
-}
-
-impl Role {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Supervisor => "supervisor",
-            Self::Owner => "owner",
-            Self::SystemAdministrator => "system-administrator",
-            Self::SecurityAdministrator => "security-administrator",
-            Self::AuditAdministrator => "audit-administrator",
-        }
-    }
+/// The words of the roles, as JSON and the audit log have them.
+fn roles() -> impl TypedValueParser<Value = Role> {
+    let words = PossibleValuesParser::new(Role::ALL.map(Role::word));
+    words.try_map(|word| Role::from_word(&word).ok_or("no role"))
 }
 
 impl AgentCommand {
