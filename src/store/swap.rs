@@ -33,18 +33,8 @@ pub const STORE: [&str; 7] = [
     key::FILE,
     sealed::SIDE_FILE,
 ];
-/// What a backup brings back.
-pub const SITE: [&str; 9] = [
-    database::FILE,
-    JOURNAL_FILE,
-    BLOBS,
-    body_keys::FILE,
-    sealed::FILE,
-    key::FILE,
-    sealed::SIDE_FILE,
-    audit::FOLDER,
-    "tls",
-];
+/// What a backup brings back beside it.
+pub const BESIDE: [&str; 2] = [audit::FOLDER, "tls"];
 
 /// A folder in which another store is made.
 #[derive(Debug)]

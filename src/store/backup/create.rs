@@ -18,6 +18,7 @@ use super::super::body_keys::COPIED;
 use super::super::fault::Fault;
 use super::super::origin::Standing;
 use super::super::reader::Reader;
+use super::super::swap;
 use super::super::walk::behind;
 use super::super::{blobs, key, tables};
 use super::manifest::{BlobLine, FORMAT, Head, Line, Lines, ListWriter};
@@ -27,9 +28,6 @@ use super::{Made, Stop, rows};
 use crate::base::limits::{BACKUP_ATTEMPTS, WALK_ROWS};
 use crate::base::{BlobId, Epoch, Position, Wall};
 use crate::wire::record::read_record;
-
-/// Folders of the data folder that are copied file by file.
-const FOLDERS: [&str; 2] = ["audit", "tls"];
 
 /// The site that a backup is made of.
 #[derive(Clone, Copy, Debug)]
@@ -160,7 +158,7 @@ impl<'a> Draft<'a> {
         })?;
         draft.attachments(&snapshot, earlier.last().map(String::as_str))?;
         draft.bodies(&snapshot)?;
-        for folder in FOLDERS {
+        for folder in swap::BESIDE {
             draft.files(folder)?;
         }
         draft.made.bytes = draft.list.bytes();

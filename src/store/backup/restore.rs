@@ -174,7 +174,8 @@ pub fn restore(
     if let (Some(keys), Some(source)) = (restored.keys.take(), target.source) {
         key::save_as(&dir.join(key::FILE), keys, source)?;
     }
-    let former = staging.commit(&swap::SITE, target.beside)?;
+    let names = [&swap::STORE[..], &swap::BESIDE].concat();
+    let former = staging.commit(&names, target.beside)?;
     Ok((restored, epoch, former))
 }
 
@@ -326,7 +327,7 @@ impl Reading<'_> {
 fn is_inside(path: &str) -> bool {
     let mut parts = Path::new(path).components();
     let folder = parts.next().is_some_and(|part| {
-        ["audit", "tls"].iter().any(|folder| part == Component::Normal(folder.as_ref()))
+        swap::BESIDE.iter().any(|folder| part == Component::Normal(folder.as_ref()))
     });
     folder && matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none()
 }
